@@ -1,0 +1,39 @@
+// Every XML namespace that Xylem speaks, and no other place may spell one.
+#pragma once
+
+#include <string_view>
+
+namespace xmpp::ns {
+
+// RFC 6120, RFC 6121
+inline constexpr std::string_view kClient = "jabber:client";
+inline constexpr std::string_view kServer = "jabber:server";
+inline constexpr std::string_view kStreams = "http://etherx.jabber.org/streams";
+inline constexpr std::string_view kStreamErrors = "urn:ietf:params:xml:ns:xmpp-streams";
+inline constexpr std::string_view kStanzaErrors = "urn:ietf:params:xml:ns:xmpp-stanzas";
+inline constexpr std::string_view kTls = "urn:ietf:params:xml:ns:xmpp-tls";
+inline constexpr std::string_view kSasl = "urn:ietf:params:xml:ns:xmpp-sasl";
+inline constexpr std::string_view kBind = "urn:ietf:params:xml:ns:xmpp-bind";
+inline constexpr std::string_view kSession = "urn:ietf:params:xml:ns:xmpp-session";
+inline constexpr std::string_view kRoster = "jabber:iq:roster";
+inline constexpr std::string_view kXml = "http://www.w3.org/XML/1998/namespace";
+inline constexpr std::string_view kXmlns = "http://www.w3.org/2000/xmlns/";
+
+// XEPs
+inline constexpr std::string_view kDiscoInfo = "http://jabber.org/protocol/disco#info";    // 0030
+inline constexpr std::string_view kDiscoItems = "http://jabber.org/protocol/disco#items";  // 0030
+inline constexpr std::string_view kVersion = "jabber:iq:version";                          // 0092
+inline constexpr std::string_view kPing = "urn:xmpp:ping";                                 // 0199
+inline constexpr std::string_view kTime = "urn:xmpp:time";                                 // 0202
+inline constexpr std::string_view kDelay = "urn:xmpp:delay";                               // 0203
+inline constexpr std::string_view kSm = "urn:xmpp:sm:3";                                   // 0198
+inline constexpr std::string_view kCarbons = "urn:xmpp:carbons:2";                         // 0280
+inline constexpr std::string_view kForward = "urn:xmpp:forward:0";                         // 0297
+inline constexpr std::string_view kStanzaId = "urn:xmpp:sid:0";                            // 0359
+inline constexpr std::string_view kHints = "urn:xmpp:hints";                               // 0334
+inline constexpr std::string_view kOccupantId = "urn:xmpp:occupant-id:0";                  // 0421
+inline constexpr std::string_view kSaslChannelBinding = "urn:xmpp:sasl-cb:0";              // 0440
+inline constexpr std::string_view kStreamLimits = "urn:xmpp:stream-limits:0";              // 0478
+inline constexpr std::string_view kAppErrors = "urn:xmpp:errors";                          // 0182
+
+}  // namespace xmpp::ns
