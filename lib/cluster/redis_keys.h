@@ -1,0 +1,34 @@
+// Every Redis key of the cluster. All keys of one account carry its hash tag, so that one script
+// can touch them in a Redis Cluster (design §6).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace cluster {
+
+// base32 (lower case, no padding, 26 characters) of the first 128 bits of SHA-256 of the normalised
+// bare JID: a localpart may hold braces, this cannot.
+std::string AccountTag(std::string_view bare_jid);
+
+// x:{tag}:sessions – hash: resource → SessionRecord::Write
+std::string SessionsKey(std::string_view tag);
+// x:{tag}:epoch – counter behind the generation, raised by bind, take-over, resumption
+std::string EpochKey(std::string_view tag);
+// x:{tag}:ver – account data version (R13)
+std::string VersionKey(std::string_view tag);
+// x:{tag}:out:<session hex> – stream: the outbox of a session with stream management
+std::string OutboxKey(std::string_view tag, std::string_view session_hex);
+// x:{m:<manager>.<incarnation hex>}:lease – string with time to live
+std::string ManagerLeaseKey(std::string_view manager, uint64_t incarnation);
+// x:{m:<manager>.<incarnation hex>}:accounts – set of bare JIDs; written before bind, so a superset
+std::string ManagerAccountsKey(std::string_view manager, uint64_t incarnation);
+// x:{m:<manager>.<incarnation hex>}:reaper – who reaps it
+std::string ManagerReaperKey(std::string_view manager, uint64_t incarnation);
+// x:managers – hash: "<manager>.<incarnation hex>" → first seen (ms since the epoch); what to reap
+std::string ManagersKey();
+// x:generation – marker: "<generation> <replication id>" on each master
+std::string GenerationKey(std::string_view node_tag);
+
+}  // namespace cluster

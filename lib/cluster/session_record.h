@@ -1,0 +1,53 @@
+// What the cluster knows of one session: the row in the registry.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cluster {
+
+// generation (high 24 bits) and the account's counter (low 40 bits); strictly increasing per
+// account (design R11). Written as 16 hex digits, so that text order is number order.
+using Epoch = uint64_t;
+constexpr int kEpochCounterBits = 40;
+std::string EpochText(Epoch epoch);
+std::optional<Epoch> ParseEpoch(std::string_view text);
+
+// Who may write for a session; equality or FENCED (R3).
+struct Owner {
+  std::string manager;       // instance name
+  uint64_t incarnation = 0;
+  uint64_t connection = 0;
+  Epoch epoch = 0;
+  friend bool operator==(const Owner&, const Owner&) = default;
+};
+
+enum SessionFlag : uint64_t {
+  kSessionCarbons = 1 << 0,
+  kSessionStreamManagement = 1 << 1,
+  kSessionInactive = 1 << 2,    // XEP-0352
+  kSessionInterested = 1 << 3,  // asked for its roster
+  kSessionHibernated = 1 << 4,  // no socket, waits for resumption
+};
+
+struct SessionRecord {
+  Owner owner;
+  std::string session;   // 16 random bytes
+  std::string resource;  // normalised
+  uint64_t flags = 0;
+  bool available = false;
+  int32_t priority = 0;
+  uint64_t presence_number = 0;
+  uint64_t since_ms = 0;     // wall clock at bind
+  std::string peer_address;
+  std::string presence;      // newest available presence, canonical without addresses
+
+  // One line of text with a version in front; binary-safe for presence, which comes last.
+  std::string Write() const;
+  static std::optional<SessionRecord> Parse(std::string_view resource, std::string_view text);
+};
+
+}  // namespace cluster
