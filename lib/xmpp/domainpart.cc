@@ -11,14 +11,8 @@
 namespace xmpp {
 namespace {
 
-constexpr size_t kMaxPartBytes = 1023;
-constexpr size_t kMaxInputBytes = 3 * kMaxPartBytes;
+constexpr size_t kMaxInputBytes = 3 * kMaxJidPartBytes;
 constexpr size_t kMaxLabelBytes = 63;
-
-bool IsAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
 
 // Immutable and thread-safe by ICU's promise.
 const icu::IDNA* Uts46() {
@@ -68,8 +62,8 @@ Labels JudgeAsciiLabels(std::string_view name) {
   return encoded ? Labels::kEncoded : Labels::kPlain;
 }
 
-// UTS 46 lets symbols pass that IDNA2008 refuses (RFC 5892 §3). After its mapping the two identifier
-// classes agree but for the blocks of RFC 5892 §2.4.
+// UTS 46 lets symbols pass that IDNA2008 refuses (RFC 5892 §3). After its mapping the two
+// identifier classes agree but for the blocks of RFC 5892 §2.4.
 bool IsIdna2008Label(std::string_view label) {
   const std::optional<std::u32string> decoded = DecodeUtf8(label);
   if (!decoded || !Conforms(*decoded, PrecisClass::kIdentifier)) return false;
@@ -117,7 +111,7 @@ bool HasLegalAsciiForm(std::string_view name) {
 std::optional<std::string> InternationalName(std::string_view text) {
   if (!DecodeUtf8(text)) return std::nullopt;
   std::optional<std::string> name = ToUnicodeName(text);
-  if (!name || name->empty() || name->size() > kMaxPartBytes) return std::nullopt;
+  if (!name || name->empty() || name->size() > kMaxJidPartBytes) return std::nullopt;
   if (!AreIdna2008Labels(*name) || !HasLegalAsciiForm(*name)) return std::nullopt;
   if (ToUnicodeName(*name) != name) return std::nullopt;  // only what is its own normal form
   return name;
@@ -132,7 +126,7 @@ std::optional<std::string> NormalizeDomainpart(std::string_view text) {
   if (text.front() == '[') return Ipv6Literal(text);
   if (!IsAscii(text)) return InternationalName(text);
 
-  if (text.size() > kMaxPartBytes) return std::nullopt;
+  if (text.size() > kMaxJidPartBytes) return std::nullopt;
   std::string name(text);
   for (char& c : name) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/xmpp/precis.h"
+
 namespace xmpp {
 namespace {
 
-constexpr size_t kMaxPartBytes = 1023;
-constexpr size_t kMaxJidBytes = 3 * kMaxPartBytes + 2;
 constexpr size_t kMaxLabelBytes = 63;
 
 // Which part a byte may stand in as it is, so that the common address needs no Unicode at all.
@@ -18,8 +18,7 @@ constexpr std::array<uint8_t, 256> kPlainBytes = [] {
   for (int c = 0x20; c < 0x7F; ++c) {
     table[c] = kResource;
     const bool letter_or_digit = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    const bool excluded = c == '"' || c == '&' || c == '\'' || c == '/' || c == ':' || c == '<' ||
-                          c == '>' || c == '@' || c == ' ';
+    const bool excluded = c == ' ' || IsExcludedFromLocalpart(static_cast<char32_t>(c));
     const bool upper = c >= 'A' && c <= 'Z';
     if (!excluded && !upper) table[c] |= kLocal;
     if (letter_or_digit || c == '-' || c == '.') table[c] |= kDomain;
@@ -28,7 +27,7 @@ constexpr std::array<uint8_t, 256> kPlainBytes = [] {
 }();
 
 bool IsPlain(std::string_view part, uint8_t kind) {
-  if (part.empty() || part.size() > kMaxPartBytes) return false;
+  if (part.empty() || part.size() > kMaxJidPartBytes) return false;
   uint8_t common = kind;
   for (const char c : part) common &= kPlainBytes[static_cast<uint8_t>(c)];
   return common != 0;

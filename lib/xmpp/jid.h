@@ -1,6 +1,7 @@
 // Addresses by RFC 7622: a JID is compared and stored only in its normalised form.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -9,6 +10,9 @@
 #include <utility>
 
 namespace xmpp {
+
+inline constexpr size_t kMaxJidPartBytes = 1023;  // RFC 7622 §3.2–3.4, after normalisation
+inline constexpr size_t kMaxJidBytes = 3 * kMaxJidPartBytes + 2;
 
 // Any address: domainpart with an optional localpart and an optional resourcepart. Immutable value,
 // always normalised (PRECIS UsernameCaseMapped / OpaqueString, IDNA2008 by UTS 46). 40 bytes.

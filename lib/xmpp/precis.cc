@@ -17,9 +17,8 @@
 namespace xmpp {
 namespace {
 
-constexpr size_t kMaxPartBytes = 1023;  // RFC 7622 §3.2–3.4
 // What a mapping can shrink to a legal part is at most this long; no work on longer ones.
-constexpr size_t kMaxInputBytes = 3 * kMaxPartBytes;
+constexpr size_t kMaxInputBytes = 3 * kMaxJidPartBytes;
 // RFC 8264 §7: a string that does not settle in so many applications is refused.
 constexpr int kMaxApplications = 4;
 
@@ -106,8 +105,7 @@ bool StandsInCursiveBreak(std::u32string_view text, size_t at) {
 }
 
 bool HoldsAny(std::u32string_view text, char32_t first, char32_t last) {
-  return std::any_of(text.begin(), text.end(),
-                     [=](char32_t c) { return c >= first && c <= last; });
+  return std::any_of(text.begin(), text.end(), [=](char32_t c) { return c >= first && c <= last; });
 }
 
 // RFC 5892 Appendix A.
@@ -189,23 +187,6 @@ std::optional<std::string> ToLower(std::string_view text) {
   return out;
 }
 
-// RFC 7622 §3.3.1: what the identifier class allows and a localpart does not.
-bool IsExcludedFromLocalpart(char32_t c) {
-  switch (c) {
-    case '"':
-    case '&':
-    case '\'':
-    case '/':
-    case ':':
-    case '<':
-    case '>':
-    case '@':
-      return true;
-    default:
-      return false;
-  }
-}
-
 // UsernameCaseMapped once, RFC 8265 §3.3: width, class, case, NFC, direction.
 std::optional<std::string> MapUsername(std::string_view text) {
   const std::optional<std::u32string> decoded = DecodeUtf8(text);
@@ -224,8 +205,8 @@ std::optional<std::string> MapUsername(std::string_view text) {
   return mapped;
 }
 
-// OpaqueString once, RFC 8265 §4.2. The class is checked last, as RFC 8264 §7 orders it: Hangul that
-// comes decomposed is legal once composed.
+// OpaqueString once, RFC 8265 §4.2. The class is checked last, as RFC 8264 §7 orders it: Hangul
+// that comes decomposed is legal once composed.
 std::optional<std::string> MapOpaque(std::string_view text) {
   const std::optional<std::u32string> decoded = DecodeUtf8(text);
   if (!decoded) return std::nullopt;
@@ -250,7 +231,7 @@ std::optional<std::string> ApplyUntilStable(std::string_view text, Map map) {
     std::optional<std::string> next = map(current);
     if (!next || next->empty()) return std::nullopt;
     if (*next == current) {
-      if (current.size() > kMaxPartBytes) return std::nullopt;
+      if (current.size() > kMaxJidPartBytes) return std::nullopt;
       return current;
     }
     current = std::move(*next);
@@ -258,14 +239,9 @@ std::optional<std::string> ApplyUntilStable(std::string_view text, Map map) {
   return std::nullopt;
 }
 
-bool IsAscii(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
 std::optional<std::string> Opaque(std::string_view text) {
   if (IsAscii(text)) {
-    if (text.empty() || text.size() > kMaxPartBytes) return std::nullopt;
+    if (text.empty() || text.size() > kMaxJidPartBytes) return std::nullopt;
     for (const char c : text) {
       if (c < 0x20 || c == 0x7F) return std::nullopt;
     }
@@ -275,7 +251,7 @@ std::optional<std::string> Opaque(std::string_view text) {
 }
 
 std::optional<std::string> AsciiLocalpart(std::string_view text) {
-  if (text.empty() || text.size() > kMaxPartBytes) return std::nullopt;
+  if (text.empty() || text.size() > kMaxJidPartBytes) return std::nullopt;
   std::string out(text);
   for (char& c : out) {
     if (c <= 0x20 || c == 0x7F || IsExcludedFromLocalpart(static_cast<unsigned char>(c))) {
@@ -374,6 +350,11 @@ bool ObeysBidiRule(std::u32string_view text) {
     return !(seen & ~(kLeftToRight | kNeutral)) && (last & (kLeftToRight | kEuropeanNumber));
   }
   return false;  // condition 1
+}
+
+bool IsAscii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 std::optional<std::u32string> DecodeUtf8(std::string_view text) {

@@ -30,11 +30,18 @@ bool Conforms(std::u32string_view text, PrecisClass string_class);
 // to left.
 bool ObeysBidiRule(std::u32string_view text);
 
+// RFC 7622 §3.3.1: what the identifier class allows and a localpart does not.
+constexpr bool IsExcludedFromLocalpart(char32_t c) {
+  return c == '"' || c == '&' || c == '\'' || c == '/' || c == ':' || c == '<' || c == '>' ||
+         c == '@';
+}
+
+bool IsAscii(std::string_view text);
 // nullopt unless `text` is well-formed UTF-8.
 std::optional<std::u32string> DecodeUtf8(std::string_view text);
 
-// For registration, of a normalised localpart: whether it mixes scripts or numbering systems in a way
-// that no writing system does (UTS 39 §5.2, beyond "highly restrictive").
+// For registration, of a normalised localpart: whether it mixes scripts or numbering systems in a
+// way that no writing system does (UTS 39 §5.2, beyond "highly restrictive").
 bool IsMixedScript(std::string_view localpart);
 // For registration: whether a localpart that is not ASCII is drawn like one that is (UTS 39 §4), as
 // "аррӏе" wholly in Cyrillic letters.
