@@ -1,0 +1,113 @@
+"""Starts a real cluster through ./xylem up on free ports, and ends it; guesses nothing."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+XYLEM = os.path.join(ROOT, "xylem")
+
+
+class Cluster:
+    """A context manager; `status` is what ./xylem status --json says."""
+
+    def __init__(self, managers=2, business=2, domain="localhost", sets=(), restart=True, preset="dev", keep=False):
+        self.data = tempfile.mkdtemp(prefix="xylem-test-")
+        self.keep = keep
+        self.domain = domain
+        self.arguments = ["--managers", str(managers), "--business", str(business), "--domain", domain,
+                          "--preset", preset, "--no-build"]
+        for assignment in ("ports.c2s=0", "ports.c2s_tls=0", "ports.admin=0", *sets):
+            self.arguments += ["--set", assignment]
+        if not restart:
+            self.arguments.append("--no-restart")
+        self.users = {}
+
+    def __enter__(self):
+        result = self.run("up", *self.arguments, check=False)
+        if result.returncode != 0:
+            text = result.stdout + result.stderr
+            self.__exit__(RuntimeError, None, None)
+            raise RuntimeError(f"./xylem up failed:\n{text}")
+        for name in ("admin", "alice", "bob"):
+            with open(os.path.join(self.data, "secrets", f"password-{name}@{self.domain}"), encoding="utf-8") as text:
+                self.users[name] = text.read().strip()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.run("down", check=False)
+        if kind is not None or self.keep:
+            print(f"cluster data kept in {self.data}")
+        else:
+            shutil.rmtree(self.data, ignore_errors=True)
+
+    def run(self, verb, *arguments, check=True, **keywords):
+        return subprocess.run([XYLEM, verb, "--data", self.data, *arguments], capture_output=True, text=True,
+                              check=check, **keywords)
+
+    @property
+    def status(self):
+        return json.loads(self.run("status", "--json").stdout)
+
+    def process(self, ident):
+        return next(p for p in self.status["processes"] if p["id"] == ident)
+
+    def ids(self, tier):
+        return [p["id"] for p in self.status["processes"] if p["tier"] == tier]
+
+    def endpoint(self, name="c2s"):
+        return self.status["endpoints"][name]
+
+    def manager_address(self, number, name="c2s"):
+        """A manager's own address, past the load balancer."""
+        return self.process(f"connmgr-{number}")["addresses"][name]
+
+    @property
+    def ca(self):
+        return os.path.join(self.data, "tls", "ca.pem")
+
+    def kill(self, ident, number="SIGKILL", hold=False):
+        self.run("kill", ident, "--signal", number, *(["--hold"] if hold else []))
+
+    def start(self, ident):
+        self.run("start", ident)
+
+    def ctl(self, *arguments, check=True, **keywords):
+        return self.run("ctl", *arguments, check=check, **keywords)
+
+    def add_user(self, name, password="secret"):
+        self.ctl("user", "add", f"{name}@{self.domain}", "--password-stdin", input=password + "\n")
+        self.users[name] = password
+
+    def metrics(self, ident):
+        """name{labels} → value, of one process."""
+        with urllib.request.urlopen(self.process(ident)["admin"] + "/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        values = {}
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                values[name] = float(value)
+        return values
+
+    def metric_sum(self, ident, prefix):
+        return sum(v for k, v in self.metrics(ident).items() if k == prefix or k.startswith(prefix + "{"))
+
+
+async def eventually(condition, what, timeout=10.0, interval=0.05):
+    """Waits until `condition()` (plain or coroutine) is true."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout} s: {what}")
+        await asyncio.sleep(interval)

@@ -1,0 +1,154 @@
+"""`./xylem test`: what decides green. Without arguments: unit, scenarios, e2e, attacks, cluster."""
+
+import argparse
+import asyncio
+import glob
+import os
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(ROOT, "deploy", "local"))
+
+import build  # pylint: disable=wrong-import-position
+import packages  # pylint: disable=wrong-import-position
+from cluster import Cluster  # pylint: disable=wrong-import-position
+from scenario import Mismatch, Play, Stage  # pylint: disable=wrong-import-position
+
+DEFAULT = ("unit", "scenarios", "attacks", "e2e", "cluster")
+
+
+class Tally:
+    """What passed and what did not; printed as one plain closing line."""
+
+    def __init__(self):
+        self.passed, self.failed = 0, []
+
+    def add(self, name, error=None):
+        if error is None:
+            self.passed += 1
+            print(f"  ok    {name}", flush=True)
+        else:
+            self.failed.append(name)
+            print(f"  FAIL  {name}\n        {error}", flush=True)
+
+
+def unit(tally, preset):
+    build.build(preset)
+    result = subprocess.run(["ctest", "--test-dir", build.preset_dir(preset), "--output-on-failure", "-j", "2"],
+                            check=False)
+    if result.returncode == 0:
+        tally.add(f"unit tests ({preset})")
+    else:
+        tally.add(f"unit tests ({preset})", "ctest failed")
+
+
+def scenario_files(pattern=""):
+    paths = sorted(glob.glob(os.path.join(ROOT, "tests", "scenarios", "**", "*.scs"), recursive=True))
+    return [p for p in paths if pattern in p]
+
+
+def scenarios(tally, preset, pattern=""):
+    """Each play twice: everybody on one manager, and each actor on another one."""
+    build.build(preset, ["connmgr", "business", "xylemctl"])
+    plays = [Play(path) for path in scenario_files(pattern)]
+    with Cluster(preset=preset) as cluster:
+        for play in plays:
+            for values in play.actors.values():
+                name = values["jid"].partition("@")[0]
+                if name not in cluster.users:
+                    cluster.add_user(name, values["password"])
+        one = lambda actor: cluster.manager_address(1)
+        for play in plays:
+            order = list(play.actors)
+            other = lambda actor, order=order: cluster.manager_address(1 + order.index(actor) % 2)
+            for where, place in (("one manager", one), ("two managers", other)):
+                name = f"{os.path.relpath(play.path, ROOT)}: {play.title} ({where})"
+                try:
+                    asyncio.run(Stage(cluster, place).play(play))
+                    tally.add(name)
+                except Mismatch as error:
+                    tally.add(name, error)
+
+
+def python_suite(folder):
+    """Modules test_*.py of tests/<folder>; each offers TESTS: name → coroutine function or function
+    that takes the preset."""
+    def run(tally, preset, pattern=""):
+        build.build(preset, ["connmgr", "business", "xylemctl"])
+        directory = os.path.join(ROOT, "tests", folder)
+        sys.path.insert(0, directory)
+        for path in sorted(glob.glob(os.path.join(directory, "test_*.py"))):
+            module = __import__(os.path.basename(path)[:-3])
+            if hasattr(module, "PACKAGES"):
+                packages.ensure(module.PACKAGES)
+            for name, test in module.TESTS.items():
+                if pattern and pattern not in name and pattern not in path:
+                    continue
+                begin = time.monotonic()
+                try:
+                    outcome = test(preset)
+                    if asyncio.iscoroutine(outcome):
+                        asyncio.run(outcome)
+                    tally.add(f"{folder}: {name} ({time.monotonic() - begin:.1f} s)")
+                except Exception as error:  # pylint: disable=broad-except
+                    import traceback
+                    traceback.print_exc()
+                    tally.add(f"{folder}: {name}", repr(error))
+    return run
+
+
+def fuzz(tally, preset, seconds="60"):
+    """libFuzzer targets, each for some seconds, with the corpus of tests/fuzz/corpus."""
+    del preset
+    packages.ensure(["clang", "libclang-rt-14-dev"])
+    build.build("fuzz")
+    for target in sorted(glob.glob(os.path.join(ROOT, "build", "fuzz", "fuzz", "*_fuzzer"))):
+        name = os.path.basename(target)
+        corpus = os.path.join(ROOT, "build", "fuzz", "corpus", name)
+        os.makedirs(corpus, exist_ok=True)
+        seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name.removesuffix("_fuzzer"))
+        command = [target, corpus, *([seeds] if os.path.isdir(seeds) else []), f"-max_total_time={seconds}",
+                   "-print_final_stats=0", "-verbosity=0", f"-artifact_prefix={corpus}-"]
+        code = subprocess.run(command, check=False).returncode
+        tally.add(f"fuzz: {name}, {seconds} s", None if code == 0 else f"exit code {code}; see {corpus}-*")
+
+
+def sanitized(preset):
+    def run(tally, _):
+        unit(tally, preset)
+        scenarios(tally, preset)
+    return run
+
+
+SUITES = {
+    "unit": unit,
+    "scenarios": scenarios,
+    "attacks": python_suite("attacks"),
+    "e2e": python_suite("e2e"),
+    "cluster": python_suite("cluster"),
+    "fuzz": fuzz,
+    "asan": sanitized("asan"),
+    "tsan": sanitized("tsan"),
+}
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(prog="./xylem test", description=__doc__)
+    parser.add_argument("suite", nargs="?", default="", choices=["", *SUITES])
+    parser.add_argument("argument", nargs="*", help="part of a test's name; for fuzz: seconds a target")
+    parser.add_argument("--preset", default="dev")
+    options = parser.parse_args(arguments)
+    tally = Tally()
+    begin = time.monotonic()
+    for name in [options.suite] if options.suite else DEFAULT:
+        print(f"== {name}", flush=True)
+        SUITES[name](tally, options.preset, *options.argument)
+    for name in tally.failed:
+        print(f"failed: {name}")
+    print(f"{time.monotonic() - begin:.0f} s")
+    print(f"{tally.passed} passed, {len(tally.failed)} failed")
+    return 1 if tally.failed else 0
