@@ -17,8 +17,8 @@ class Element {
  public:
   using Child = std::variant<Element, std::string>;
   struct Attribute {
-    std::string name;   // local name, or "xml:lang"
-    std::string ns;     // empty for most
+    std::string name;  // local name, or "xml:lang"
+    std::string ns;    // empty for most
     std::string value;
   };
 
@@ -38,6 +38,7 @@ class Element {
   std::string_view Attr(std::string_view name) const;
   bool HasAttribute(std::string_view name) const;
   Element& SetAttr(std::string name, std::string value);  // replaces; returns *this
+  Element& AddAttribute(Attribute attribute);  // as it is; the caller knows it is not there yet
   void RemoveAttr(std::string_view name);
   const std::vector<Attribute>& attributes() const { return attributes_; }
 
@@ -51,9 +52,9 @@ class Element {
   // The element's own character data, concatenated.
   std::string Text() const;
 
-  Element& Add(Element child);             // returns the added child
+  Element& Add(Element child);                          // returns the added child
   Element& Add(std::string name, std::string_view ns);  // the same
-  Element& AddText(std::string text);      // returns *this
+  Element& AddText(std::string text);                   // returns *this
   // Removes child elements for which `pred` holds; returns how many.
   template <typename Pred>
   size_t RemoveIf(Pred pred) {

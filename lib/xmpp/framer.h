@@ -18,10 +18,10 @@ namespace xmpp {
 struct FramerLimits {
   uint32_t stanza_bytes = 262144;
   uint16_t depth = 64;
-  uint16_t attributes = 64;        // of one element, namespace declarations not counted
-  uint32_t elements = 4096;        // of one stanza
+  uint16_t attributes = 64;  // of one element, namespace declarations not counted
+  uint32_t elements = 4096;  // of one stanza
   uint16_t name_bytes = 256;
-  uint16_t declarations = 32;      // namespace declarations of one stanza
+  uint16_t declarations = 32;  // namespace declarations of one stanza
 
   static FramerLimits BeforeAuthentication();  // 10,000 bytes, depth 8, 32 elements
 };
@@ -42,7 +42,7 @@ class FramerEvents {
   // A first-level element. Anything that is not message, presence or iq in the content namespace
   // comes with kind kNonza and payload_ns/payload_name naming the element itself.
   virtual bool OnStanza(Stanza stanza) = 0;
-  virtual bool OnStreamEnd() = 0;                  // </stream:stream>
+  virtual bool OnStreamEnd() = 0;                     // </stream:stream>
   virtual void OnStreamError(StreamError error) = 0;  // nothing follows
 };
 
@@ -74,8 +74,8 @@ class Framer {
   void Restart();
   void SetLimits(const FramerLimits& limits);
 
-  bool InStanza() const;          // some bytes of a stanza are read, its end is not
-  bool HoldsParser() const;       // for the memory accounting test
+  bool InStanza() const;              // some bytes of a stanza are read, its end is not
+  bool HoldsParser() const;           // for the memory accounting test
   uint64_t whitespace_bytes() const;  // between stanzas, since construction
 
  private:

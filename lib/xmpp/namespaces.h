@@ -35,5 +35,14 @@ inline constexpr std::string_view kOccupantId = "urn:xmpp:occupant-id:0";       
 inline constexpr std::string_view kSaslChannelBinding = "urn:xmpp:sasl-cb:0";              // 0440
 inline constexpr std::string_view kStreamLimits = "urn:xmpp:stream-limits:0";              // 0478
 inline constexpr std::string_view kAppErrors = "urn:xmpp:errors";                          // 0182
+inline constexpr std::string_view kFraming = "urn:ietf:params:xml:ns:xmpp-framing";  // RFC 7395
+inline constexpr std::string_view kMuc = "http://jabber.org/protocol/muc";             // 0045
+inline constexpr std::string_view kChatStates = "http://jabber.org/protocol/chatstates";  // 0085
+inline constexpr std::string_view kCaps = "http://jabber.org/protocol/caps";              // 0115
+inline constexpr std::string_view kReceipts = "urn:xmpp:receipts";                        // 0184
+inline constexpr std::string_view kMarkers = "urn:xmpp:chat-markers:0";                   // 0333
+inline constexpr std::string_view kEme = "urn:xmpp:eme:0";                                // 0380
+inline constexpr std::string_view kOmemo = "eu.siacs.conversations.axolotl";              // 0384
+inline constexpr std::string_view kOmemo2 = "urn:xmpp:omemo:2";                           // 0384
 
 }  // namespace xmpp::ns

@@ -38,24 +38,24 @@ StanzaType ParseType(StanzaKind kind, std::string_view text);
 // What the framer saw among the root's children, so that the payload is parsed only by who needs
 // it. Bit values are part of the wire contract: never renumber.
 enum StanzaFlag : uint64_t {
-  kHasBody = 1 << 0,          // {jabber:client}body
-  kHasSubject = 1 << 1,       // {jabber:client}subject
-  kHasStanzaId = 1 << 2,      // XEP-0359 stanza-id
-  kHasDelay = 1 << 3,         // XEP-0203
-  kHasOccupantId = 1 << 4,    // XEP-0421
-  kHasHint = 1 << 5,          // any XEP-0334 hint
-  kHasCarbon = 1 << 6,        // any XEP-0280 element
-  kHasChatState = 1 << 7,     // XEP-0085
-  kHasReceipt = 1 << 8,       // XEP-0184
-  kHasMarker = 1 << 9,        // XEP-0333
-  kHasError = 1 << 10,        // {jabber:client}error
-  kHasForwarded = 1 << 11,    // XEP-0297
-  kHasEncrypted = 1 << 12,    // XEP-0380 hint or OMEMO
-  kHasCaps = 1 << 13,         // XEP-0115
-  kHasMucJoin = 1 << 14,      // http://jabber.org/protocol/muc
-  kManyPayloads = 1 << 15,    // more than one child element
-  kNoPayload = 1 << 16,       // no child element
-  kHasPriority = 1 << 17,     // {jabber:client}priority
+  kHasBody = 1 << 0,        // {jabber:client}body
+  kHasSubject = 1 << 1,     // {jabber:client}subject
+  kHasStanzaId = 1 << 2,    // XEP-0359 stanza-id
+  kHasDelay = 1 << 3,       // XEP-0203
+  kHasOccupantId = 1 << 4,  // XEP-0421
+  kHasHint = 1 << 5,        // any XEP-0334 hint
+  kHasCarbon = 1 << 6,      // any XEP-0280 element
+  kHasChatState = 1 << 7,   // XEP-0085
+  kHasReceipt = 1 << 8,     // XEP-0184
+  kHasMarker = 1 << 9,      // XEP-0333
+  kHasError = 1 << 10,      // {jabber:client}error
+  kHasForwarded = 1 << 11,  // XEP-0297
+  kHasEncrypted = 1 << 12,  // XEP-0380 hint or OMEMO
+  kHasCaps = 1 << 13,       // XEP-0115
+  kHasMucJoin = 1 << 14,    // http://jabber.org/protocol/muc
+  kManyPayloads = 1 << 15,  // more than one child element
+  kNoPayload = 1 << 16,     // no child element
+  kHasPriority = 1 << 17,   // {jabber:client}priority
 };
 
 // What edge validation found. Anything but kOk is submitted all the same, takes its number and is
@@ -69,21 +69,26 @@ enum class Verdict : uint8_t {
 // Canonical form: UTF-8; attributes in single quotes; elements in `jabber:client` directly under
 // the root, and the root itself, carry no declaration; a change of namespace is declared as the
 // default namespace on the element where it changes; a namespaced attribute (other than xml:) gets
-// prefix `a1`, `a2` … declared on its element. The root carries neither `to` nor `from`: both are in
-// the envelope and written in by whoever sends the stanza on, directly behind the root's name.
+// prefix `a1`, `a2` … declared on its element. The root carries neither `to` nor `from`: both are
+// in the envelope and written in by whoever sends the stanza on, directly behind the root's name.
 struct Stanza {
   StanzaKind kind = StanzaKind::kMessage;
   StanzaType type = StanzaType::kNone;
   Verdict verdict = Verdict::kOk;
-  uint64_t flags = 0;          // StanzaFlag bits
-  std::string id;              // the `id` attribute; empty if absent
-  std::string to;              // normalised if verdict is kOk, else as sent; empty if absent
-  std::string from;            // normalised; as sent by the client: empty in most cases
-  std::string lang;            // xml:lang of the root
-  std::string payload_ns;      // first child element
+  uint64_t flags = 0;      // StanzaFlag bits
+  std::string id;          // the `id` attribute; empty if absent
+  std::string to;          // normalised if verdict is kOk, else as sent; empty if absent
+  std::string from;        // normalised; as sent by the client: empty in most cases
+  std::string lang;        // xml:lang of the root
+  std::string payload_ns;  // first child element
   std::string payload_name;
-  std::string bytes;           // canonical, without `to` and `from`
+  std::string bytes;  // canonical, without `to` and `from`
 };
+
+// Edge validation, once the framer gave a stanza (attacks.md rows 30, 31): normalises `to` and
+// `from`, sets `verdict`; a verdict already there stays. An unknown type of a message becomes
+// kNormal (RFC 6121 §5.2.2). Nonzas are left alone.
+void ValidateAtEdge(Stanza* stanza);
 
 // Length of "<message", "<presence" or "<iq": where attributes are spliced in.
 uint32_t SpliceOffset(StanzaKind kind);

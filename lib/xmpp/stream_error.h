@@ -40,7 +40,7 @@ std::optional<StreamCondition> ParseStreamCondition(std::string_view name);
 
 struct StreamError {
   StreamCondition condition;
-  std::string text;           // English, may be empty
+  std::string text;           // English, may be empty; for kSeeOtherHost the other host
   std::string app_condition;  // canonical XML, e.g. <stanza-too-big xmlns='urn:xmpp:errors'/>
 
   // `<stream:error>…</stream:error>` with the prefix `stream` taken as declared.
