@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -34,7 +35,13 @@ void StartLog(const LogOptions& options);
 void FlushLog();  // before exit
 void SetLogLevel(LogLevel level);
 bool LogEnabled(LogLevel level);
+LogLevel CurrentLogLevel();
+std::string_view LogLevelName(LogLevel level);
+std::optional<LogLevel> ParseLogLevel(std::string_view name);  // "debug", "info", "warn", "error"
+void ReopenLog();                                              // after the file was moved away
 uint64_t DroppedLogLines();
+uint64_t LogWriteErrors();
+uint64_t LogLines(LogLevel level);
 
 // `event` is a short stable word ("session_bound"), `msg` a sentence. No bodies, no credentials.
 void Log(LogLevel level, std::string_view event, std::string_view msg,

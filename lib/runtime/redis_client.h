@@ -3,6 +3,7 @@
 
 #include <absl/functional/any_invocable.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,10 @@ struct RedisReply {
   bool IsNil() const { return kind == Kind::kNil; }
   bool IsError() const { return kind == Kind::kError; }
 };
+
+// An error reply that says "not now" (LOADING, MASTERDOWN, READONLY, OOM, CLUSTERDOWN, TRYAGAIN,
+// BUSY, NOREPLICAS, MISCONF): nothing was done and the same command may succeed later.
+bool IsTransient(const RedisReply& reply);
 
 // A script known by name: sent as EVALSHA, as EVAL after NOSCRIPT. Define as a namespace-scope
 // constant; the SHA-1 is computed once.
@@ -56,6 +61,8 @@ struct RedisOptions {
 
 // One per loop; lives on it. Commands issued in one turn leave in one write; order is kept per
 // connection. After a time-out the command's outcome is kUnknown, after a refusal kUnavailable.
+// `done` is never called from inside the call that takes it; destroying the client drops the
+// callbacks of commands under way uncalled.
 class RedisClient {
  public:
   using Args = std::vector<std::string>;
@@ -81,6 +88,11 @@ class RedisClient {
   Task<Reply> Eval(const RedisScript& script, Args keys, Args args);
   // Every master, in cluster mode; the one server otherwise. For INFO, SCAN, marker keys.
   virtual void OnEachMaster(Args args, absl::AnyInvocable<void(std::vector<Reply>)> done) = 0;
+  // One hash tag per master, such that a key "…{tag}…" lives on it; stable while slots do not move.
+  // Empty while the masters are not known. Without a cluster: one tag.
+  virtual std::vector<std::string> MasterTags() const = 0;
+  // True when all commands take one connection: what is issued first is executed first.
+  virtual bool KeepsOrder() const = 0;
 
   virtual State state() const = 0;
   // Since when (loop ms) every master has answered without a break; 0 = not whole.
@@ -89,13 +101,17 @@ class RedisClient {
   // node's address: where the generation is checked. At most one.
   virtual void OnConnected(absl::AnyInvocable<void(const std::string& address)> hook) = 0;
 
+  // Upper bounds; one more bucket than bounds.
+  static constexpr std::array<uint64_t, 14> kLatencyBucketsUs{
+      50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000};
   struct Stats {
     uint64_t commands = 0, replies = 0, timeouts = 0, refused = 0, reconnects = 0, writes = 0;
+    uint64_t errors = 0, redirects = 0, circuit_opened = 0;
     uint64_t outstanding = 0;
-    uint64_t latency_us_sum = 0;
-    std::vector<uint64_t> latency_us_buckets;  // upper bounds in kLatencyBucketsUs
+    uint64_t latency_us_sum = 0;                // from the write to the reply
+    std::vector<uint64_t> latency_us_buckets;  // not cumulative
   };
-  virtual Stats stats() const = 0;
+  virtual Stats stats() const = 0;  // any thread
 };
 
 // CRC16 slot of a key, honouring {hash tags}. 0–16383.

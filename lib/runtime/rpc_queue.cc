@@ -1,0 +1,110 @@
+#include "lib/runtime/rpc_queue.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "lib/runtime/check.h"
+
+namespace runtime::internal {
+
+RpcQueue::RpcQueue(EventLoop* loop, std::unique_ptr<grpc::CompletionQueue> queue)
+    : loop_(loop), queue_(std::move(queue)) {}
+
+RpcQueue::~RpcQueue() {
+  Shutdown();
+  Drain(true);
+}
+
+void RpcQueue::StartThread(const std::string& name) {
+  thread_ = std::thread([this, name] {
+    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+    Run();
+  });
+}
+
+void RpcQueue::Run() {
+  void* tag;
+  bool ok;
+  while (queue_->Next(&tag, &ok)) {
+    completions_.fetch_add(1, std::memory_order_relaxed);
+    auto* op = static_cast<RpcOp*>(tag);
+    if (op->on_queue_thread) {
+      op->done(op, ok, false);
+    } else {
+      op->ok = ok;
+      HandOver(op);
+    }
+  }
+}
+
+namespace {
+// What is posted to the loop. A loop that stops without running it destroys it, and then the
+// operations are given back all the same.
+class DrainOnLoop {
+ public:
+  explicit DrainOnLoop(std::shared_ptr<RpcQueue> queue) : queue_(std::move(queue)) {}
+  DrainOnLoop(DrainOnLoop&&) noexcept = default;
+  ~DrainOnLoop() {
+    if (queue_) queue_->DrainMuted();
+  }
+  std::shared_ptr<RpcQueue> Take() { return std::move(queue_); }
+
+ private:
+  std::shared_ptr<RpcQueue> queue_;
+};
+}  // namespace
+
+void RpcQueue::HandOver(RpcOp* op) {
+  RpcOp* head = done_list_.load(std::memory_order_relaxed);
+  do {
+    op->next = head;
+  } while (!done_list_.compare_exchange_weak(head, op, std::memory_order_release,
+                                             std::memory_order_relaxed));
+  if (head != nullptr) return;  // the loop has been woken and has not taken the list yet
+  wakeups_.fetch_add(1, std::memory_order_relaxed);
+  loop_->Post([token = DrainOnLoop(shared_from_this())]() mutable {
+    std::shared_ptr<RpcQueue> queue = token.Take();
+    queue->Drain(false);
+  });
+}
+
+void RpcQueue::Drain(bool muted) {
+  RpcOp* newest = done_list_.exchange(nullptr, std::memory_order_acquire);
+  RpcOp* oldest = nullptr;
+  while (newest != nullptr) {
+    RpcOp* next = newest->next;
+    newest->next = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  while (oldest != nullptr) {
+    RpcOp* next = oldest->next;  // `done` may free the operation or start it again
+    oldest->done(oldest, oldest->ok, muted);
+    oldest = next;
+  }
+}
+
+void RpcQueue::Shutdown() {
+  {
+    std::lock_guard lock(gate_);
+    if (closed_) return;
+    closed_ = true;
+  }
+  queue_->Shutdown();
+  if (thread_.joinable()) {
+    CHECK(thread_.get_id() != std::this_thread::get_id());
+    thread_.join();
+  } else {
+    void* tag;
+    bool ok;
+    while (queue_->Next(&tag, &ok)) {
+    }
+  }
+}
+
+RpcStats RpcQueue::stats() const {
+  return {completions_.load(std::memory_order_relaxed), wakeups_.load(std::memory_order_relaxed)};
+}
+
+}  // namespace runtime::internal
