@@ -20,6 +20,11 @@ struct RpcCredentials {
   bool empty() const { return certificate.empty(); }
 };
 
+// How well completions come in batches: completions / wakeups.
+struct RpcStats {
+  uint64_t completions = 0, wakeups = 0;
+};
+
 // One stream. Lives on the loop it was handed to; all callbacks come on that loop. Frames keep
 // their order both ways. One write is in flight at a time: Send only while writable().
 class RpcStream {
@@ -50,9 +55,11 @@ class RpcClient {
   virtual ~RpcClient() = default;
   static std::unique_ptr<RpcClient> Create(EventLoop* loop, RpcCredentials credentials);
   // `method` "/xylem.v1.ConnmgrBusiness/Attach". Each call is a channel of its own. Keepalive
-  // 10 s / 5 s. A failed connection ends in on_closed.
-  virtual std::unique_ptr<RpcStream> Open(const std::string& address,
-                                          const std::string& method) = 0;
+  // 10 s / 5 s. A failed connection ends in on_closed, after 3 s at the latest. `server_name`: what
+  // the peer's certificate must be for; empty = the host in `address`. Destroy streams first.
+  virtual std::unique_ptr<RpcStream> Open(const std::string& address, const std::string& method,
+                                          const std::string& server_name = {}) = 0;
+  virtual RpcStats stats() const = 0;  // any thread
 };
 
 // The server: generic streaming methods handed to loops in turn; unary calls answered by
@@ -72,13 +79,16 @@ class RpcServer {
 
   virtual ~RpcServer() = default;
   // `accept` runs on the loop that the stream was given to. `unary` gets every other method
-  // ("/xylem.v1.Admin/ListUsers") with the `authorization` metadata. Errors: address in use → nullptr
-  // with a log line.
+  // ("/xylem.v1.Admin/ListUsers") with the `authorization` metadata. Errors: address in use →
+  // nullptr with a log line.
   static std::unique_ptr<RpcServer> Start(Options options, LoopGroup* loops,
                                           std::vector<std::string> stream_methods, Accept accept,
                                           Unary unary);
   virtual int port() const = 0;
-  virtual void Shutdown() = 0;  // stops accepting, cancels what is open; returns when done
+  // Stops accepting, cancels what is open; returns when done. From no loop's thread. Streams still
+  // held get their on_closed if their loop runs on, and none otherwise.
+  virtual void Shutdown() = 0;
+  virtual RpcStats stats() const = 0;  // any thread
 };
 
 }  // namespace runtime

@@ -11,8 +11,7 @@ template <void (RpcStreamCore::*Handler)(bool ok)>
 void RpcStreamCore::OnOp(RpcOp* op, bool ok, bool muted) {
   auto* self = static_cast<RpcStreamCore*>(op->owner);
   if (muted) {
-    self->detached_ = true;  // nobody may be called any more
-    self->state_ = State::kClosed;
+    self->state_ = State::kClosed;  // nobody may be called any more
   } else {
     (self->*Handler)(ok);
   }

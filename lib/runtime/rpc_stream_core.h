@@ -25,7 +25,6 @@ class RpcStreamCore {
     kClosed,
   };
 
-  explicit RpcStreamCore(std::shared_ptr<RpcQueue> queue);
   virtual ~RpcStreamCore() = default;
 
   void Start(RpcStream::Events events);
@@ -44,7 +43,7 @@ class RpcStreamCore {
   virtual bool StartHalfClose(RpcOp* op) = 0;  // server: nothing to start, false
   virtual bool StartFinish(RpcOp* op) = 0;
   virtual void Cancel() = 0;
-  virtual void OnStarted() {}              // the client learns its peer
+  virtual void OnStarted() {}  // the client learns its peer
   virtual std::string CloseReason() const = 0;
 
   const std::shared_ptr<RpcQueue> queue_;
@@ -63,7 +62,6 @@ class RpcStreamCore {
   void OnWritten(bool ok);
   void OnHalfClosed(bool ok);
   void OnFinished(bool ok);
-  void OnGivenUp(bool ok);
 
   void ReadNext();
   void WriteEndIfIdle();
