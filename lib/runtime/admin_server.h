@@ -17,6 +17,7 @@ struct HttpRequest {
   std::string method, path, query, body, authorization;
   std::string peer_address;  // without port
   bool from_loopback = false;
+  bool authorized = false;  // may change things: loopback (no browser) or the token
 };
 struct HttpResponse {
   int status = 200;
@@ -32,10 +33,11 @@ class Health {
   ~Health();
   void StepDone(const std::string& step);
   bool started() const;
-  void SetNotReady(const std::string& reason, const std::string& detail);  // "draining", "no_business" …
+  void SetNotReady(const std::string& reason,
+                   const std::string& detail);  // "draining", "no_business" …
   void ClearNotReady(const std::string& reason);
   bool ready() const;
-  std::string ReadyJson() const;   // {"ready":false,"reasons":{"draining":"since …"}}
+  std::string ReadyJson() const;  // {"ready":false,"reasons":{"draining":"since …"}}
   std::string StartupJson() const;
 
  private:
@@ -45,7 +47,11 @@ class Health {
 
 // Lives on `loop`. Serves /livez (every loop of `watched` turned within 5 s), /startupz, /readyz,
 // /metrics, POST /drain, POST /undrain, POST /loglevel?level=, and what was added with Handle.
-// POST: from loopback, or with `Authorization: Bearer <token>`.
+// POST: from loopback, or with `Authorization: Bearer <token>`. The built-in /drain only marks the
+// process as not ready; a tier that has more to do replaces it with Handle.
+//
+// Start, Handle and SetAgentReply: any thread. Handlers run on the loop. Destroy it on the loop, or
+// after the loop has stopped.
 class AdminServer {
  public:
   struct Options {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -69,6 +70,10 @@ class Metrics {
   void AddCounterFunction(const std::string& name, const std::string& help, const Labels& labels,
                           std::function<double()> read);
 
+  // Series that come and go, as kinds of threads: value of `label` → number.
+  void AddCounterFamily(const std::string& name, const std::string& help, const std::string& label,
+                        std::function<std::map<std::string, double>()> read);
+
   std::string Text() const;  // Prometheus text format
 
  private:
@@ -78,14 +83,15 @@ class Metrics {
   std::unique_ptr<Impl> impl_;
 };
 
-// xylem_process_* (cpu by thread, memory, descriptors), xylem_build_info, xylem_loop_* per loop.
+// xylem_process_* (cpu by thread, memory, descriptors), xylem_build_info, xylem_loop_* per loop
+// (`loops` outlives the last Text).
 class LoopGroup;
 void AddProcessMetrics(const std::string& tier);
 void AddLoopMetrics(const std::string& name, LoopGroup* loops);
 
 inline const std::vector<double>& LatencyBounds() {
-  static const std::vector<double> bounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
-                                          0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5, 5};
+  static const std::vector<double> bounds{
+      0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5};
   return bounds;
 }
 
