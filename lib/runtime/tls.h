@@ -18,15 +18,17 @@ struct ssl_ctx_st;
 namespace runtime {
 
 struct TlsIdentity {
-  std::vector<std::string> domains;  // served with this certificate; "*" = every other one
+  std::vector<std::string> domains;  // A-labels served with this certificate; "*" = every other one
   std::string certificate_file;      // PEM chain
   std::string key_file;              // PEM
 };
 
 struct TlsOptions {
   std::vector<TlsIdentity> identities;
-  std::string ticket_key_file;  // 80 or 160 bytes (newest first), shared between managers; empty = own
-  std::vector<std::string> alpn;  // accepted protocol ids ("xmpp-client"); others → no_application_protocol
+  std::string
+      ticket_key_file;  // 80 or 160 bytes (newest first), shared between managers; empty = own
+  std::vector<std::string>
+      alpn;  // accepted protocol ids ("xmpp-client"); others → no_application_protocol
   bool request_client_certificate = false;
 };
 
@@ -44,7 +46,7 @@ class TlsContext {
 
  private:
   friend class TlsSession;
-  struct Impl;
+  struct Impl;  // tls_snapshot.h
   explicit TlsContext(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
@@ -69,20 +71,23 @@ class TlsSession {
   bool HasPending() const;  // decrypted bytes wait inside OpenSSL
   void Shutdown();          // sends close_notify, best effort
 
-  std::string Version() const;     // "TLSv1.3"
+  std::string Version() const;  // "TLSv1.3"
   std::string Cipher() const;
-  std::string Sni() const;         // empty if none was sent
+  std::string Sni() const;  // empty if none was sent
   std::string Alpn() const;
   bool Resumed() const;
-  std::string ExporterBinding() const;   // RFC 9266; empty below TLS 1.3 without extended master secret
-  std::string EndPointBinding() const;   // RFC 5929 §4 of our (server: own, client: peer's) certificate
+  std::string ExporterBinding()
+      const;  // RFC 9266; empty below TLS 1.3 without extended master secret
+  std::string EndPointBinding()
+      const;  // RFC 5929 §4 of our (server: own, client: peer's) certificate
   std::string PeerCertificateDer() const;
-  std::string Error() const;       // OpenSSL's last error, for the log
+  std::string Error() const;  // OpenSSL's last error, for the log
 
  private:
-  explicit TlsSession(ssl_st* ssl);
+  TlsSession(ssl_st* ssl, std::shared_ptr<const void> keep);
+  Status StatusOf(int result);
   ssl_st* ssl_;
-  std::string end_point_;
+  std::shared_ptr<const void> keep_;  // the identities this session began with
 };
 
 }  // namespace runtime
