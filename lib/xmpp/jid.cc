@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kMaxLabelBytes = 63;
 
 // Which part a byte may stand in as it is, so that the common address needs no Unicode at all.
-enum : uint8_t { kLocal = 1, kDomain = 2, kResource = 4 };
+enum : uint8_t { kLocal = 1, kDomain = 2, kResource = 4, kHyphen = 8 };
 
 constexpr std::array<uint8_t, 256> kPlainBytes = [] {
   std::array<uint8_t, 256> table{};
@@ -22,6 +22,7 @@ constexpr std::array<uint8_t, 256> kPlainBytes = [] {
     const bool upper = c >= 'A' && c <= 'Z';
     if (!excluded && !upper) table[c] |= kLocal;
     if (letter_or_digit || c == '-' || c == '.') table[c] |= kDomain;
+    if (c == '-') table[c] |= kHyphen;
   }
   return table;
 }();
@@ -33,9 +34,8 @@ bool IsPlain(std::string_view part, uint8_t kind) {
   return common != 0;
 }
 
-// True only for names that are certainly in normal form; the others take the long way.
-bool IsPlainDomain(std::string_view name) {
-  if (!IsPlain(name, kDomain)) return false;
+// Labels of sound length, hyphens only inside them and not third and fourth (RFC 5890 §2.3.1).
+bool HasSoundLabels(std::string_view name) {
   size_t label = 0;
   char before = '.';
   for (const char c : name) {
@@ -49,6 +49,24 @@ bool IsPlainDomain(std::string_view name) {
     before = c;
   }
   return label != 0 && before != '-';
+}
+
+// True only for names that are certainly in normal form; the others take the long way.
+bool IsPlainDomain(std::string_view name) {
+  if (name.empty() || name.size() > kMaxJidPartBytes) return false;
+  uint8_t common = kDomain;
+  uint8_t any = 0;
+  bool empty_label = false;
+  char before = '.';
+  for (const char c : name) {
+    const uint8_t byte = kPlainBytes[static_cast<uint8_t>(c)];
+    common &= byte;
+    any |= byte;
+    empty_label |= before == '.' && c == '.';
+    before = c;
+  }
+  if (common == 0 || empty_label || before == '.') return false;
+  return ((any & kHyphen) == 0 && name.size() <= kMaxLabelBytes) || HasSoundLabels(name);
 }
 
 }  // namespace
