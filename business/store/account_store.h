@@ -17,7 +17,7 @@ struct Account {
   xmpp::BareJid jid;
   std::vector<xmpp::sasl::ScramKeys> keys;  // one per hash
   bool locked = false;
-  int64_t created = 0;           // seconds since the epoch
+  int64_t created = 0;  // seconds since the epoch
   int64_t password_changed = 0;
 };
 

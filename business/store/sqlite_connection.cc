@@ -1,0 +1,180 @@
+#include "business/store/sqlite_connection.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+namespace business {
+
+using runtime::Error;
+using runtime::Result;
+
+SqliteQuery::SqliteQuery(SqliteQuery&& other) noexcept
+    : connection_(other.connection_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      ok_(other.ok_) {}
+
+SqliteQuery::~SqliteQuery() {
+  if (statement_ == nullptr) return;
+  sqlite3_reset(statement_);
+  sqlite3_clear_bindings(statement_);
+}
+
+SqliteQuery&& SqliteQuery::Bind(int parameter, std::string_view text) && {
+  if (ok_) {
+    ok_ = connection_->Note(sqlite3_bind_text(statement_, parameter, text.data(),
+                                              static_cast<int>(text.size()), SQLITE_TRANSIENT));
+  }
+  return std::move(*this);
+}
+
+SqliteQuery&& SqliteQuery::Bind(int parameter, int64_t number) && {
+  if (ok_) ok_ = connection_->Note(sqlite3_bind_int64(statement_, parameter, number));
+  return std::move(*this);
+}
+
+SqliteQuery&& SqliteQuery::BindBlob(int parameter, std::string_view bytes) && {
+  if (ok_) {
+    ok_ = connection_->Note(sqlite3_bind_blob(statement_, parameter,
+                                              bytes.empty() ? "" : bytes.data(),
+                                              static_cast<int>(bytes.size()), SQLITE_TRANSIENT));
+  }
+  return std::move(*this);
+}
+
+bool SqliteQuery::Step() {
+  if (!ok_) return false;
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) ok_ = connection_->Note(code);
+  return false;
+}
+
+std::string SqliteQuery::Text(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_, column);
+  const int size = sqlite3_column_bytes(statement_, column);
+  return bytes == nullptr ? std::string()
+                          : std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
+}
+
+int64_t SqliteQuery::Int(int column) const { return sqlite3_column_int64(statement_, column); }
+
+bool SqliteQuery::IsNull(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+Result<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const Options& options) {
+  std::unique_ptr<SqliteConnection> connection(new SqliteConnection(options));
+  if (!options.read_only) {
+    // Credentials lie in it. SQLite gives its -wal and -shm files the same mode.
+    const int fd = open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return Error::Failed(options.path + ": " + std::strerror(errno));
+    close(fd);
+  }
+  const int flags =
+      (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX;
+  const int code = sqlite3_open_v2(options.path.c_str(), &connection->db_, flags, nullptr);
+  if (code != SQLITE_OK) {
+    return Error::Failed(options.path + ": " + sqlite3_errstr(code));
+  }
+  sqlite3_extended_result_codes(connection->db_, 1);
+  sqlite3_busy_handler(connection->db_, OnBusy, connection.get());
+  sqlite3_wal_hook(connection->db_, OnWal, connection.get());  // replaces the automatic checkpoint
+  sqlite3_db_config(connection->db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  const std::string setup =
+      "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON;"
+      "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000; PRAGMA synchronous=FULL;";
+  if (!connection->Execute(setup) ||
+      (!options.read_only && !connection->Execute("PRAGMA journal_mode=WAL;"
+                                                  "PRAGMA journal_size_limit=67108864;"))) {
+    return Error::Failed(options.path + ": " + connection->message_);
+  }
+  return connection;
+}
+
+SqliteConnection::~SqliteConnection() {
+  for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  if (db_ != nullptr) sqlite3_close(db_);
+}
+
+void SqliteConnection::Abandon() {
+  lost_ = true;
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
+
+SqliteQuery SqliteConnection::Query(std::string_view sql) {
+  const auto known = statements_.find(sql);
+  if (known != statements_.end()) return SqliteQuery(this, known->second, true);
+  sqlite3_stmt* statement = nullptr;
+  const bool ok = Note(sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                                          SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
+  if (ok) statements_.emplace(sql, statement);
+  return SqliteQuery(this, statement, ok);
+}
+
+bool SqliteConnection::Execute(const std::string& sql) {
+  return Note(sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr));
+}
+
+int64_t SqliteConnection::Changes() const { return sqlite3_changes(db_); }
+
+bool SqliteConnection::InTransaction() const { return sqlite3_get_autocommit(db_) == 0; }
+
+bool SqliteConnection::Note(int code) {
+  if (code == SQLITE_OK) return true;
+  code_ = code;
+  message_ = sqlite3_errmsg(db_);
+  switch (code & 0xff) {
+    case SQLITE_IOERR:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_CANTOPEN:
+      lost_ = true;
+      break;
+    default:
+      break;
+  }
+  return false;
+}
+
+Error SqliteConnection::LastError() const {
+  if (LastWasFull()) return Error::Unavailable("the store's disk is full");
+  if (LastWasBusy()) return Error::Unavailable("the store is locked by another program");
+  return Error::Failed("store: " + message_);
+}
+
+bool SqliteConnection::LastWasBusy() const {
+  return (code_ & 0xff) == SQLITE_BUSY || (code_ & 0xff) == SQLITE_LOCKED;
+}
+
+bool SqliteConnection::LastWasFull() const { return (code_ & 0xff) == SQLITE_FULL; }
+
+int SqliteConnection::Checkpoint() {
+  int pages = 0, moved = 0;
+  if (!Note(sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved))) {
+    return -1;
+  }
+  wal_pages_ = pages - moved;
+  return wal_pages_;
+}
+
+int SqliteConnection::OnBusy(void* self, int count) {
+  auto* connection = static_cast<SqliteConnection*>(self);
+  const auto now = std::chrono::steady_clock::now();
+  if (count == 0) connection->busy_since_ = now;
+  if (now - connection->busy_since_ >= connection->options_.busy) return 0;
+  std::this_thread::sleep_for(std::chrono::microseconds(count < 10 ? 100 : 1000));
+  return 1;
+}
+
+int SqliteConnection::OnWal(void* self, sqlite3*, const char*, int pages) {
+  static_cast<SqliteConnection*>(self)->wal_pages_ = pages;
+  return SQLITE_OK;
+}
+
+}  // namespace business

@@ -1,0 +1,25 @@
+// The tables and how they came to be: a list of versioned steps.
+#pragma once
+
+#include <vector>
+
+#include "business/store/sqlite_connection.h"
+#include "lib/runtime/result.h"
+
+namespace business {
+
+// One step: what takes a file from `version` - 1 to `version`. Steps only add (design §7), so that
+// the release before can go on with the tables of this one.
+struct Migration {
+  int version;
+  const char* sql;
+};
+
+const std::vector<Migration>& StoreMigrations();
+
+// Brings the file up to the last of `steps`, each in a transaction of its own; several processes
+// may start at once. Refuses, in one sentence, a file that is not ours and one that is more than
+// one version ahead. Start-up only.
+runtime::Result<void> Migrate(SqliteConnection& connection, const std::vector<Migration>& steps);
+
+}  // namespace business

@@ -1,0 +1,44 @@
+// The store of a business server, behind the typed stores: which engine, and its threads.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "business/store/account_store.h"
+#include "lib/cluster/generation.h"
+#include "lib/runtime/event_loop.h"
+#include "lib/runtime/result.h"
+#include "lib/runtime/task.h"
+
+namespace business {
+
+// One per process; make it before the typed stores and destroy it before the loops that asked.
+class Store {
+ public:
+  struct Options {
+    std::string url;  // sqlite:PATH
+    std::chrono::milliseconds commit_delay{2};
+    uint32_t commit_batch = 512;
+    uint32_t queue = 20000;  // writes waiting, reads waiting
+  };
+  // Start-up only: blocks. The error is a sentence for people.
+  static runtime::Result<std::unique_ptr<Store>> Open(const Options& options);
+  virtual ~Store() = default;
+
+  // Each lives on `loop` and must not outlive this.
+  virtual std::unique_ptr<AccountStore> Accounts(runtime::EventLoop* loop) = 0;
+  virtual std::unique_ptr<cluster::GenerationStore> Generations(runtime::EventLoop* loop) = 0;
+
+  struct Report {
+    std::chrono::microseconds write{};  // from submission to synced
+    std::string integrity;              // "ok", or what is wrong
+    int64_t schema = 0;
+    std::string engine;  // "SQLite 3.40.1, /var/lib/xylem/xylem.db"
+  };
+  // For the doctor: writes a row and checks the store's integrity, on a thread of its own.
+  virtual runtime::Task<runtime::Result<Report>> Check(runtime::EventLoop* loop) = 0;
+};
+
+}  // namespace business

@@ -1,0 +1,68 @@
+// One read or write on its way through a store thread and back to the loop that asked.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "lib/runtime/event_loop.h"
+#include "lib/runtime/result.h"
+#include "lib/runtime/task.h"
+
+namespace business {
+
+class SqliteConnection;
+
+// Run and Fail happen on a store thread, Answer on `loop`.
+class StoreOperation {
+ public:
+  explicit StoreOperation(runtime::EventLoop* asked_on) : loop(asked_on) {}
+  virtual ~StoreOperation() = default;
+  // False: it failed and is to be undone, alone.
+  virtual bool Run(SqliteConnection& connection) = 0;
+  virtual bool failed() const = 0;
+  // Replaces the outcome of an operation that did not fail by itself.
+  virtual void Fail(const runtime::Error& error) = 0;
+  virtual void Answer() = 0;
+
+  runtime::EventLoop* const loop;
+  const std::chrono::steady_clock::time_point asked = std::chrono::steady_clock::now();
+};
+
+using StoreOperationPtr = std::unique_ptr<StoreOperation>;
+
+template <typename T>
+using StoreWork = absl::AnyInvocable<runtime::Result<T>(SqliteConnection&)>;
+
+template <typename T>
+class TypedStoreOperation : public StoreOperation {
+ public:
+  using Answered = std::shared_ptr<runtime::OneShot<runtime::Result<T>>>;
+
+  TypedStoreOperation(runtime::EventLoop* asked_on, StoreWork<T> work, Answered answered)
+      : StoreOperation(asked_on), work_(std::move(work)), answered_(std::move(answered)) {}
+
+  bool Run(SqliteConnection& connection) override {
+    result_.emplace(work_(connection));
+    return result_->has_value();
+  }
+  bool failed() const override { return result_.has_value() && !result_->has_value(); }
+  void Fail(const runtime::Error& error) override {
+    if (!failed()) result_.emplace(error);
+  }
+  void Answer() override { answered_->Set(std::move(*result_)); }
+
+ private:
+  StoreWork<T> work_;
+  Answered answered_;
+  std::optional<runtime::Result<T>> result_;
+};
+
+// Hands `operations` back to the loops that asked, one Post a loop.
+void AnswerOnLoops(std::vector<StoreOperationPtr> operations);
+
+}  // namespace business
