@@ -12,8 +12,8 @@ namespace cluster {
 using ClusterId = std::array<char, 16>;
 
 // Keyed 128-bit hash of (origin, number, digest of the canonical bytes and `to`): the same stanza
-// submitted again gets the same id, and the origin cannot be recovered from it. SipHash-2-4-128 under
-// a secret of the business tier. Not thread-safe: one per loop.
+// submitted again gets the same id, and the origin cannot be recovered from it. SipHash-2-4-128
+// under a secret of the business tier. Not thread-safe: one per loop.
 class ClusterIdMaker {
  public:
   explicit ClusterIdMaker(std::string_view secret);

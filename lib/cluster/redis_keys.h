@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace cluster {
 
@@ -16,6 +18,9 @@ std::string AccountTag(std::string_view bare_jid);
 std::string SessionsKey(std::string_view tag);
 // x:{tag}:epoch – counter behind the generation, raised by bind, take-over, resumption
 std::string EpochKey(std::string_view tag);
+// x:{tag}:done – hash, two minutes: what was lately replaced or ended, so that a call repeated
+// after an unknown outcome gets the answer of the first (R4)
+std::string DoneKey(std::string_view tag);
 // x:{tag}:ver – account data version (R13)
 std::string VersionKey(std::string_view tag);
 // x:{tag}:out:<session hex> – stream: the outbox of a session with stream management
@@ -26,9 +31,14 @@ std::string ManagerLeaseKey(std::string_view manager, uint64_t incarnation);
 std::string ManagerAccountsKey(std::string_view manager, uint64_t incarnation);
 // x:{m:<manager>.<incarnation hex>}:reaper – who reaps it
 std::string ManagerReaperKey(std::string_view manager, uint64_t incarnation);
+// x:{m:<manager>.<incarnation hex>}:swept – generation whose left-overs were ended
+std::string ManagerSweptKey(std::string_view manager, uint64_t incarnation);
 // x:managers – hash: "<manager>.<incarnation hex>" → first seen (ms since the epoch); what to reap
 std::string ManagersKey();
-// x:generation – marker: "<generation> <replication id>" on each master
+// "<manager>.<incarnation hex>", and back
+std::string ManagerField(std::string_view manager, uint64_t incarnation);
+std::optional<std::pair<std::string, uint64_t>> ParseManagerField(std::string_view field);
+// x:{node tag}:generation – marker: "<generation> <replication id>" on each master
 std::string GenerationKey(std::string_view node_tag);
 
 }  // namespace cluster

@@ -18,7 +18,7 @@ std::optional<Epoch> ParseEpoch(std::string_view text);
 
 // Who may write for a session; equality or FENCED (R3).
 struct Owner {
-  std::string manager;       // instance name
+  std::string manager;  // instance name
   uint64_t incarnation = 0;
   uint64_t connection = 0;
   Epoch epoch = 0;
@@ -41,13 +41,37 @@ struct SessionRecord {
   bool available = false;
   int32_t priority = 0;
   uint64_t presence_number = 0;
-  uint64_t since_ms = 0;     // wall clock at bind
+  // The Redis generation under which the row was bound or last announced: what a restored, older
+  // copy brought back is told by it.
+  uint64_t announced_generation = 0;
+  uint64_t since_ms = 0;  // wall clock at bind
   std::string peer_address;
-  std::string presence;      // newest available presence, canonical without addresses
+  std::string presence;  // newest available presence, canonical without addresses
 
-  // One line of text with a version in front; binary-safe for presence, which comes last.
+  // One line of text with a version in front, then presence, binary-safe:
+  //   1 <epoch> <manager> <incarnation> <connection> <session> <announced generation>
+  //   <presence number> <since> <flags> <available> <priority> <peer> [what later versions add]\n
+  // Epoch to presence number are hexadecimal of fixed width, so that scripts compare them as text.
   std::string Write() const;
+  // nullopt: another version, or damaged.
   static std::optional<SessionRecord> Parse(std::string_view resource, std::string_view text);
 };
+
+// The front of a row: a script sees by it whether an owner still owns. Ends in a blank.
+std::string OwnerText(const Owner& owner);
+
+// Parts of a row that scripts put together again.
+struct SessionRecordText {
+  std::string owner;            // OwnerText
+  std::string session;          // 32 hex digits
+  std::string generation;       // 16 hex digits
+  std::string presence_number;  // 16 hex digits
+  std::string rest;             // from <since> on, presence included
+};
+SessionRecordText WriteParts(const SessionRecord& record);
+
+std::string ManagerWord(std::string_view manager);  // as it stands in a row
+std::string HexText(uint64_t number);               // 16 digits
+std::string HexBytes(std::string_view bytes);       // lower case
 
 }  // namespace cluster

@@ -2,6 +2,8 @@
 // by epoch (design R3, R11).
 #pragma once
 
+#include <absl/functional/any_invocable.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,16 +20,16 @@ namespace cluster {
 
 enum class WriteOutcome {
   kDone,
-  kFenced,   // another owner, or no such record: nothing was changed
+  kFenced,  // another owner, or no such record: nothing was changed
 };
 
 struct BindRequest {
   xmpp::BareJid account;
-  std::string resource;        // normalised; empty: the registry makes one up
-  SessionRecord record;        // owner.epoch and resource are filled in by the registry
+  std::string resource;  // normalised; empty: the registry makes one up
+  SessionRecord record;  // owner.epoch and resource are filled in by the registry
   uint64_t generation = 0;
   uint32_t max_resources = 50;
-  bool replace = true;         // conflict policy: else refuse
+  bool replace = true;  // conflict policy: else refuse
 };
 
 struct BindOutcome {
@@ -36,14 +38,17 @@ struct BindOutcome {
   std::optional<SessionRecord> replaced;  // whose owner has to be told `conflict`
 };
 
-// One per loop; uses the loop's Redis client. Every call may end with an Error of kind kUnknown: the
-// caller reads back (Lookup) instead of repeating blindly (R4).
+// One per loop; uses the loop's Redis client. Every call may end with an Error of kind kUnknown:
+// the caller reads back (Lookup) instead of repeating blindly (R4).
+//
+// An error reply of Redis is kUnavailable if it passes by itself (LOADING, OOM …), else kFailed.
 class SessionRegistry {
  public:
   explicit SessionRegistry(runtime::RedisClient* redis) : redis_(redis) {}
 
   // Adds the account to the manager's superset first, then binds in one script. Repeating a bind
-  // with the same record.session gives the same outcome (R4).
+  // with the same record.session while it stands gives the same outcome, `replaced` included (R4).
+  // kFailed also when a row of a newer generation stands: this server is behind.
   runtime::Task<runtime::Result<BindOutcome>> Bind(BindRequest request);
 
   // All sessions of an account; malformed rows are skipped and counted.
@@ -62,14 +67,16 @@ class SessionRegistry {
   runtime::Task<runtime::Result<WriteOutcome>> Update(const xmpp::BareJid& account,
                                                       SessionRecord record);
 
-  // Removes the row if `owner` still owns it. Done also gives the row removed (nullopt = fenced).
+  // Removes the row if `owner` still owns it and gives it (nullopt = fenced). Repeated within two
+  // minutes it gives the row again.
   runtime::Task<runtime::Result<std::optional<SessionRecord>>> End(const xmpp::BareJid& account,
                                                                    std::string resource,
                                                                    Owner owner);
 
-  // A manager announces a session after a loss of Redis: writes the row unless one with a higher
-  // epoch (by counter, generations apart) stands; an absent row is made under `generation`. The
-  // outcome's record carries the epoch that now holds; kFenced when another owner is newer.
+  // A manager announces a session after a loss of Redis: writes the row under the session's own
+  // epoch, unless one with a higher epoch stands (kFenced, its row is the outcome's record). The
+  // account's counter is raised to the epoch's, and the manager's superset has the account again.
+  // Done: the record as it stands; of the same owner's row, the newer presence was kept.
   struct AnnounceOutcome {
     WriteOutcome outcome;
     SessionRecord record;
@@ -78,16 +85,28 @@ class SessionRegistry {
                                                            SessionRecord record,
                                                            uint64_t generation);
 
-  // Ends every row of `account` that `manager`.`incarnation` owns: the reaper's step.
+  // Ends every row of `account` that `manager`.`incarnation` owns: the reaper's step. Repeated
+  // within two minutes it gives the rows again.
   runtime::Task<runtime::Result<std::vector<SessionRecord>>> EndAllOf(const xmpp::BareJid& account,
                                                                       std::string manager,
                                                                       uint64_t incarnation);
 
-  // Account data version (R13).
+  // Ends the rows of a live manager that were neither bound nor announced under `generation` or a
+  // newer one: what a restored, older copy of Redis brought back.
+  runtime::Task<runtime::Result<std::vector<SessionRecord>>> SweepAccount(
+      const xmpp::BareJid& account, std::string manager, uint64_t incarnation, uint64_t generation);
+
+  // Account data version (R13): 0 or a number that never comes again.
   runtime::Task<runtime::Result<uint64_t>> Version(const xmpp::BareJid& account);
   runtime::Task<runtime::Result<uint64_t>> RaiseVersion(const xmpp::BareJid& account);
 
  private:
+  runtime::Task<runtime::Result<std::vector<SessionRecord>>> EndRows(std::string account,
+                                                                     std::string manager,
+                                                                     uint64_t incarnation,
+                                                                     std::string generation);
+  runtime::Task<runtime::Result<void>> AddToSuperset(const Owner& owner, std::string account);
+
   runtime::RedisClient* redis_;
 };
 

@@ -14,20 +14,21 @@ namespace runtime {
 // --describe-config, --version and what the tier adds.
 struct CommandLine {
   ConfigSource config;
-  std::string id;   // "connmgr-1"; default tier-<hostname>-<pid>
+  std::string id;  // "connmgr-1"; default tier-<hostname>-<pid>
   LogOptions log;
   bool list_specs = false;  // business only
 };
 
 // Parses argv and loads `config`. Exits the process itself for --help, --version, --check-config
-// (0 good, 2 with one sentence a line on stderr), --print-config, --describe-config, bad usage (64).
+// (0 good, 2 with one sentence a line on stderr), --print-config, --describe-config, bad usage
+// (64).
 CommandLine ParseCommandLine(int argc, char** argv, const std::string& tier,
                              google::protobuf::Message* config);
 
 // Blocks SIGTERM, SIGINT, SIGHUP in all threads (call before any thread starts), SIGPIPE ignored.
 void BlockSignals();
-// Waits in the calling thread; SIGHUP calls `reload`, SIGTERM or SIGINT returns. `poll_stop` is asked
-// each 100 ms and ends the wait when true (drain by POST).
+// Waits in the calling thread; SIGHUP calls `reload`, SIGTERM or SIGINT returns. `poll_stop` is
+// asked each 100 ms and ends the wait when true (drain by POST).
 void WaitForTermination(const std::function<void()>& reload,
                         const std::function<bool()>& poll_stop = nullptr);
 
@@ -38,7 +39,8 @@ uint64_t NewIncarnation();
 std::string ReadSecretFile(const std::string& path);
 
 // Kill points of the fault suite (faults.md): in builds with XYLEM_KILL_POINTS, the process kills
-// itself with SIGKILL when the named point is passed for the Nth time, as XYLEM_KILL_AT=name:N says.
+// itself with SIGKILL when the named point is passed for the Nth time, as XYLEM_KILL_AT=name:N
+// says.
 #ifdef XYLEM_KILL_POINTS
 void KillPoint(const char* name);
 #else

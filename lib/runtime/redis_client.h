@@ -108,7 +108,7 @@ class RedisClient {
     uint64_t commands = 0, replies = 0, timeouts = 0, refused = 0, reconnects = 0, writes = 0;
     uint64_t errors = 0, redirects = 0, circuit_opened = 0;
     uint64_t outstanding = 0;
-    uint64_t latency_us_sum = 0;                // from the write to the reply
+    uint64_t latency_us_sum = 0;               // from the write to the reply
     std::vector<uint64_t> latency_us_buckets;  // not cumulative
   };
   virtual Stats stats() const = 0;  // any thread

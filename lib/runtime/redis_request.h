@@ -11,15 +11,15 @@ namespace runtime {
 
 struct RedisRequest {
   RedisClient::Callback done;
-  RedisClient::Args args;               // kept after the write only when it may have to be sent again
+  RedisClient::Args args;  // kept after the write only when it may have to be sent again
   const RedisScript* script = nullptr;  // EVALSHA: EVAL after NOSCRIPT
   int32_t slot = -1;                    // -1: any node
   uint8_t redirects = 0;
-  bool asking = false;   // ASKING goes before it
+  bool asking = false;    // ASKING goes before it
   bool internal = false;  // the client's own (CLUSTER SLOTS): not counted
   uint64_t deadline_ms = 0;
-  uint64_t sent_us = 0;
-  uint64_t stream_end = 0;  // offset in the connection's output behind its last byte
+  uint64_t sent_us = 0, replied_us = 0;  // of the write and of the read that carried it
+  uint64_t stream_end = 0;               // offset in the connection's output behind its last byte
 };
 
 // First in, first out; a ring that grows by doubling and keeps its memory.

@@ -23,8 +23,8 @@ class RedisResolution {
 };
 
 // `address`: "host:port", "[v6]:port" or "unix:/path". Numeric ones are answered at once, from
-// inside this call (then nullptr is returned); a name costs a short thread with getaddrinfo, because
-// a resolver that hangs must not hang the loop.
+// inside this call (then nullptr is returned); a name costs a short thread with getaddrinfo,
+// because a resolver that hangs must not hang the loop.
 std::unique_ptr<RedisResolution> ResolveRedis(
     EventLoop* loop, const std::string& address,
     absl::AnyInvocable<void(const RedisSocketAddress&)> done);

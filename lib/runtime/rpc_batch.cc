@@ -52,7 +52,8 @@ size_t WireWriter::VarintSize(uint64_t value) {
 RpcBatch::Flusher::Flusher(RpcBatch* b)
     : TurnEnd([](TurnEnd* end) { static_cast<Flusher*>(end)->batch->Flush(); }), batch(b) {}
 
-RpcBatch::RpcBatch(EventLoop* loop) : loop_(loop), turn_end_(this) {}
+RpcBatch::RpcBatch(EventLoop* loop, LinkCounters* counters)
+    : loop_(loop), counters_(counters), turn_end_(this) {}
 
 void RpcBatch::Attach(RpcStream* stream) {
   stream_ = stream;
@@ -63,9 +64,7 @@ void RpcBatch::Attach(RpcStream* stream) {
   queued_bytes_ = 0;
 }
 
-void RpcBatch::OnWritable() {
-  if (!frames_.empty()) ScheduleFlush();
-}
+void RpcBatch::OnWritable() { ScheduleFlush(); }
 
 // Room for an item of `size` bytes, in the frame that is being filled or in a new one.
 std::string* RpcBatch::Open(int field, size_t size) {
@@ -118,16 +117,17 @@ void RpcBatch::Add(int field, const google::protobuf::MessageLite& item) {
 }
 
 void RpcBatch::Flush() {
+  if (stream_ == nullptr || !stream_->writable()) return;
   if (before_flush_) before_flush_();
   turn_end_.Cancel();
-  if (stream_ == nullptr || frames_.empty() || !stream_->writable()) return;
+  if (frames_.empty()) return;
   Frame frame = std::move(frames_.front());
   frames_.pop_front();
   queued_items_ -= frame.items;
   queued_bytes_ -= frame.bytes.size();
-  ++stats_.frames;
-  stats_.items += frame.items;
-  stats_.bytes += frame.bytes.size();
+  counters_->frames_out.Add();
+  counters_->items_out.Add(frame.items);
+  counters_->bytes_out.Add(frame.bytes.size());
   stream_->Send(std::move(frame.bytes));
 }
 

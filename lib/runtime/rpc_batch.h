@@ -5,6 +5,7 @@
 // and is put together from serialised items, so that a stanza needs no tree of message objects.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -48,6 +49,23 @@ class WireWriter {
   std::string* out_;
 };
 
+// Counted on one thread, read on any: no locked instruction.
+class LoopCounter {
+ public:
+  void Add(uint64_t n = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// Of all links of a loop: items / frames is the mean batch.
+struct LinkCounters {
+  LoopCounter frames_out, items_out, bytes_out, frames_in, items_in;
+};
+
 // The outgoing side of a link; lives on its loop. What is added in a turn leaves at the turn's end
 // in one frame; while a write is in flight items queue, and when it completes all of them leave: at
 // most 128 items or 64 KiB a frame, or a single item. No timers.
@@ -56,7 +74,7 @@ class RpcBatch {
   static constexpr uint32_t kMaxItems = 128;
   static constexpr size_t kMaxBytes = 64 << 10;
 
-  explicit RpcBatch(EventLoop* loop);
+  RpcBatch(EventLoop* loop, LinkCounters* counters);
 
   // From now on frames go to `stream` (null: nowhere; what is queued is dropped).
   void Attach(RpcStream* stream);
@@ -70,18 +88,12 @@ class RpcBatch {
   // Also an item, whose message is the two parts one behind the other.
   void Add(int field, std::string_view part1, std::string_view part2);
 
-  // Runs at the turn's end before the frame is closed, if anything was marked: to add what was
-  // collected in the turn (acknowledgements).
+  // Lets `before` add what was collected (acknowledgements) when the next frame can leave.
   void ScheduleFlush() { loop_->ScheduleTurnEnd(&turn_end_); }
   void set_before_flush(absl::AnyInvocable<void()> before) { before_flush_ = std::move(before); }
 
   uint64_t queued_items() const { return queued_items_; }
   uint64_t queued_bytes() const { return queued_bytes_; }
-
-  struct Stats {
-    uint64_t frames = 0, items = 0, bytes = 0;
-  };
-  const Stats& stats() const { return stats_; }
 
  private:
   struct Frame {
@@ -97,12 +109,12 @@ class RpcBatch {
   void Flush();
 
   EventLoop* const loop_;
+  LinkCounters* const counters_;
   RpcStream* stream_ = nullptr;
   std::deque<Frame> frames_;
   uint64_t queued_items_ = 0, queued_bytes_ = 0;
   absl::AnyInvocable<void()> before_flush_;
   Flusher turn_end_;
-  Stats stats_;
 };
 
 // Walks over a received frame. Unknown fields are skipped.

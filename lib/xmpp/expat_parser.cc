@@ -35,6 +35,9 @@ struct ExpatParser::Callbacks {
   static void Namespace(void* self, const char* prefix, const char* uri) {
     if (auto* sink = Sink(self)) sink->OnNamespace(View(prefix), View(uri));
   }
+  static void NamespaceEnd(void* self, const char*) {
+    if (auto* sink = Sink(self)) sink->OnNamespaceEnd();
+  }
   static void Start(void* self, const char* name, const char** attributes) {
     if (auto* sink = Sink(self)) sink->OnStart(ExpandedName::Split(name), attributes);
   }
@@ -74,7 +77,7 @@ void ExpatParser::Configure() {
   XML_SetElementHandler(parser_, Callbacks::Start, Callbacks::End);
   XML_SetCharacterDataHandler(parser_, Callbacks::Text);
   XML_SetCdataSectionHandler(parser_, Callbacks::CdataStart, Callbacks::CdataEnd);
-  XML_SetStartNamespaceDeclHandler(parser_, Callbacks::Namespace);
+  XML_SetNamespaceDeclHandler(parser_, Callbacks::Namespace, Callbacks::NamespaceEnd);
   XML_SetXmlDeclHandler(parser_, Callbacks::XmlDeclaration);
   XML_SetCommentHandler(parser_, Callbacks::Comment);
   XML_SetProcessingInstructionHandler(parser_, Callbacks::Instruction);
@@ -123,18 +126,32 @@ uint64_t ExpatParser::EventEnd() const {
   return static_cast<uint64_t>(XML_GetCurrentByteIndex(parser_)) + EventSize();
 }
 
+char ExpatParser::ByteAt(int64_t offset) const {
+  const int64_t i = offset - static_cast<int64_t>(offset_ - chunk_.size());
+  if (i >= 0) return i < static_cast<int64_t>(chunk_.size()) ? chunk_[i] : '\0';
+  return i >= -2 ? before_[2 + i] : '\0';
+}
+
 // In content expat knows no `<!DOCTYPE` or `<!ENTITY`: it finds fault with the letter behind `<!`.
 bool ExpatParser::FailedAtDeclaration() const {
   const int64_t at = XML_GetCurrentByteIndex(parser_);
-  const int64_t chunk_begin = static_cast<int64_t>(offset_ - chunk_.size());
-  auto byte = [&](int64_t offset) -> char {
-    const int64_t i = offset - chunk_begin;
-    if (i >= 0) return i < static_cast<int64_t>(chunk_.size()) ? chunk_[i] : ' ';
-    return i >= -2 ? before_[2 + i] : ' ';
-  };
-  const char letter = byte(at);
-  return byte(at - 2) == '<' && byte(at - 1) == '!' &&
+  const char letter = ByteAt(at);
+  return ByteAt(at - 2) == '<' && ByteAt(at - 1) == '!' &&
          (letter == 'D' || letter == 'E' || letter == 'A' || letter == 'N');
+}
+
+// A run of text that holds `]]>` is refused as one token if it came in one piece; cut, its
+// beginning is reported first.
+bool ExpatParser::FailedBehindText(uint64_t begin) const {
+  if (XML_GetErrorCode(parser_) != XML_ERROR_INVALID_TOKEN) return false;
+  const int64_t end = XML_GetCurrentByteIndex(parser_);
+  for (auto i = static_cast<int64_t>(begin); i < end; ++i) {
+    const char c = ByteAt(i);
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') continue;
+    const bool end_of_cdata = c == ']' && ByteAt(i + 1) == ']' && ByteAt(i + 2) == '>';
+    return c != '\0' && c != '<' && c != '&' && !end_of_cdata;
+  }
+  return false;
 }
 
 StreamError ExpatParser::Error() const {

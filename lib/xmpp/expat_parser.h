@@ -24,6 +24,7 @@ class ExpatSink {
  public:
   virtual void OnXmlDeclaration(std::string_view version, std::string_view encoding) = 0;
   virtual void OnNamespace(std::string_view prefix, std::string_view uri) = 0;
+  virtual void OnNamespaceEnd() = 0;  // one declaration goes out of scope
   // `attributes`: name, value, … , nullptr; names for ExpandedName::Split.
   virtual void OnStart(const ExpandedName& name, const char* const* attributes) = 0;
   virtual void OnEnd(const ExpandedName& name) = 0;
@@ -59,11 +60,15 @@ class ExpatParser {
   uint64_t EventSize() const;
   // After kError: what the stream error is.
   StreamError Error() const;
+  // After kError: whether text other than white space, not reported any more, stands between
+  // `begin` and the error.
+  bool FailedBehindText(uint64_t begin) const;
 
  private:
   struct Callbacks;
   void Configure();
   bool FailedAtDeclaration() const;
+  char ByteAt(int64_t offset) const;  // in the last chunk or up to two bytes before, else 0
 
   XML_ParserStruct* parser_;
   ExpatSink* sink_ = nullptr;

@@ -84,7 +84,7 @@ struct Framer::Impl final : ExpatSink {
   void ScanPending(std::string_view data, uint64_t base, bool scanned);
   uint64_t Room() const;
   void ReadStreamHeader(const ExpandedName& name, const char* const* attributes);
-  bool StartsAsUtf8(std::string_view bytes) const;
+  std::optional<StreamError> BadBeginning(std::string_view bytes) const;
 
   // kFrame
   size_t FeedFrame(std::string_view bytes);
@@ -101,6 +101,7 @@ struct Framer::Impl final : ExpatSink {
 
   void OnXmlDeclaration(std::string_view version, std::string_view encoding) override;
   void OnNamespace(std::string_view prefix, std::string_view uri) override;
+  void OnNamespaceEnd() override;
   void OnStart(const ExpandedName& name, const char* const* attributes) override;
   void OnEnd(const ExpandedName& name) override;
   void OnText(std::string_view text) override;
@@ -167,9 +168,11 @@ size_t Framer::Impl::FeedStream(std::string_view bytes) {
       reader = state == State::kHeader ? pool.BorrowNew() : pool.BorrowPrimed(tag);
       reader->expat.SetSink(this);
     }
-    if (state == State::kHeader && !StartsAsUtf8(bytes.substr(pos))) {
-      Fail({StreamCondition::kUnsupportedEncoding, "UTF-8 only", {}});
-      return pos;
+    if (state == State::kHeader) {
+      if (auto error = BadBeginning(bytes.substr(pos))) {
+        Fail(*std::move(error));
+        return pos;
+      }
     }
     pos += Push(bytes.substr(pos));
   }
@@ -189,15 +192,23 @@ size_t Framer::Impl::SkipSpace(std::string_view bytes) {
   return skipped;
 }
 
-// expat would follow the byte order marks, and the patterns of XML 1.0 appendix F, into UTF-16.
-bool Framer::Impl::StartsAsUtf8(std::string_view bytes) const {
-  const uint64_t at = reader->expat.offset();
-  if (at == 0) {
+// A document begins with '<' or the UTF-8 mark. Judged here, because expat would follow the other
+// byte order marks, and the patterns of XML 1.0 appendix F, into UTF-16.
+std::optional<StreamError> Framer::Impl::BadBeginning(std::string_view bytes) const {
+  const StreamError encoding{StreamCondition::kUnsupportedEncoding, "UTF-8 only", {}};
+  size_t second = 0;
+  if (reader->expat.offset() == 0) {
     const auto first = static_cast<unsigned char>(bytes[0]);
-    if (first == 0x00 || first == 0xFE || first == 0xFF) return false;
-    return bytes.size() < 2 || bytes[1] != '\0';
+    if (first == 0x00 || first == 0xFE || first == 0xFF) return encoding;
+    if (first != '<' && first != 0xEF) {
+      return StreamError{StreamCondition::kNotWellFormed, "not XML", {}};
+    }
+    second = 1;
+  } else if (reader->expat.offset() > 1) {
+    return std::nullopt;
   }
-  return at > 1 || bytes[0] != '\0';
+  if (second < bytes.size() && bytes[second] == '\0') return encoding;
+  return std::nullopt;
 }
 
 // How many bytes the stanza (or the opening tag) may still take. Nothing beyond is shown to expat,
@@ -258,7 +269,10 @@ size_t Framer::Impl::Parse(std::string_view data, size_t held) {
     consumed = *r.cut - base - held;
     reader.reset();
   } else if (status != ExpatParser::Status::kOk) {
-    Fail(r.expat.Error());
+    const bool text =
+        state == State::kOpen && r.builder.depth() == 0 && r.expat.FailedBehindText(r.event_end);
+    Fail(text ? StreamError{StreamCondition::kBadFormat, "text between stanzas", {}}
+              : r.expat.Error());
   }
   return consumed;
 }
@@ -282,9 +296,11 @@ size_t Framer::Impl::FeedFrame(std::string_view bytes) {
     Fail(OverLimit("stanza too big"));
     return 0;
   }
-  if (!bytes.empty() && !StartsAsUtf8(bytes)) {
-    Fail({StreamCondition::kUnsupportedEncoding, "UTF-8 only", {}});
-    return 0;
+  if (!bytes.empty()) {
+    if (auto error = BadBeginning(bytes)) {
+      Fail(*std::move(error));
+      return 0;
+    }
   }
   reader->expat.SetSink(this);
   const auto status = reader->expat.Parse(bytes, /*final=*/true);
@@ -352,6 +368,11 @@ void Framer::Impl::OnNamespace(std::string_view prefix, std::string_view uri) {
   declarations->emplace_back(prefix, uri);
 }
 
+// Counted by scope, not by stanza: a reply with a hundred items may declare as many payloads.
+void Framer::Impl::OnNamespaceEnd() {
+  if (reader->declarations > 0) --reader->declarations;
+}
+
 void Framer::Impl::OnStart(const ExpandedName& name, const char* const* attributes) {
   StanzaReader& r = *reader;
   if (r.Stopped()) return;
@@ -359,7 +380,7 @@ void Framer::Impl::OnStart(const ExpandedName& name, const char* const* attribut
   if (mode == Mode::kStream && state == State::kHeader) return ReadStreamHeader(name, attributes);
   if (r.builder.depth() == 0) {
     if (mode == Mode::kFrame && ReadFramingElement(name, attributes)) return;
-    if (mode == Mode::kStream && name.ns == ns::kStreams && name.local == "stream") {
+    if (name.ns == ns::kStreams && name.local == "stream") {
       return Refuse(StreamCondition::kBadFormat, "a stream inside a stream");
     }
     r.stanza_begin = r.event_end - r.expat.EventSize();
@@ -437,7 +458,6 @@ void Framer::Impl::OnEnd(const ExpandedName& name) {
     return CutHere();
   }
   if (!r.builder.End(name)) return;
-  r.declarations = 0;
   if (mode == Mode::kFrame) {
     frame->stanza = r.builder.Take();
     return;

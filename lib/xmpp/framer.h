@@ -21,7 +21,7 @@ struct FramerLimits {
   uint16_t attributes = 64;  // of one element, namespace declarations not counted
   uint32_t elements = 4096;  // of one stanza
   uint16_t name_bytes = 256;
-  uint16_t declarations = 32;  // namespace declarations of one stanza
+  uint16_t declarations = 32;  // namespace declarations in scope at once, the header's apart
 
   static FramerLimits BeforeAuthentication();  // 10,000 bytes, depth 8, 32 elements
 };

@@ -30,7 +30,6 @@ std::unique_ptr<StanzaReader> FramerPool::Impl::BorrowPrimed(const StreamTag& ta
 void FramerPool::Impl::Return(std::unique_ptr<StanzaReader> reader) {
   if (max_idle == 0 || reader->expat.offset() > kRetireAfter) return;
   reader->expat.SetSink(nullptr);
-  reader->builder.Clear();
   reader->scanner.Reset();
   reader->declarations = 0;
   if (idle.size() >= max_idle) idle.erase(idle.begin());

@@ -32,6 +32,7 @@ inline constexpr std::string_view kForward = "urn:xmpp:forward:0";              
 inline constexpr std::string_view kStanzaId = "urn:xmpp:sid:0";                            // 0359
 inline constexpr std::string_view kHints = "urn:xmpp:hints";                               // 0334
 inline constexpr std::string_view kOccupantId = "urn:xmpp:occupant-id:0";                  // 0421
+inline constexpr std::string_view kCompress = "http://jabber.org/protocol/compress";       // 0138
 inline constexpr std::string_view kSaslChannelBinding = "urn:xmpp:sasl-cb:0";              // 0440
 inline constexpr std::string_view kStreamLimits = "urn:xmpp:stream-limits:0";              // 0478
 inline constexpr std::string_view kAppErrors = "urn:xmpp:errors";                          // 0182

@@ -1,5 +1,6 @@
 #include "lib/xmpp/stanza_builder.h"
 
+#include <cstring>
 #include <utility>
 
 #include "lib/xmpp/namespaces.h"
@@ -55,12 +56,9 @@ uint64_t FlagOf(std::string_view local, std::string_view ns) {
 }  // namespace
 
 void StanzaBuilder::Begin(std::string_view content_ns) {
+  if (depth_ > 0) Clear();
   content_ns_.assign(content_ns);
-  bytes_.clear();
   writer_.Start(&bytes_, ns::kClient);
-  stanza_ = Stanza();
-  over_ = {};
-  depth_ = elements_ = children_ = 0;
 }
 
 std::string_view StanzaBuilder::OverTagLimits(const ExpandedName& name,
@@ -70,6 +68,7 @@ std::string_view StanzaBuilder::OverTagLimits(const ExpandedName& name,
   uint32_t count = 0;
   for (; *attributes != nullptr; attributes += 2) {
     if (++count > limits.attributes) return "too many attributes";
+    if (std::strlen(*attributes) <= limits.name_bytes) continue;  // even with its namespace
     const ExpandedName attribute = ExpandedName::Split(*attributes);
     if (attribute.prefix.size() + attribute.local.size() > limits.name_bytes) {
       return "name too long";
@@ -167,9 +166,10 @@ Stanza StanzaBuilder::Take() {
   if (children_ == 0) stanza_.flags |= kNoPayload;
   if (children_ > 1) stanza_.flags |= kManyPayloads;
   stanza_.bytes = bytes_;  // a copy of the right size; the scratch stays
-  Stanza taken = std::move(stanza_);
-  Clear();
-  return taken;
+  bytes_.clear();
+  if (bytes_.capacity() > kKeepBuffer) std::string().swap(bytes_);
+  elements_ = children_ = 0;
+  return std::exchange(stanza_, Stanza());
 }
 
 void StanzaBuilder::Clear() {

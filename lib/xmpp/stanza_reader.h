@@ -30,7 +30,7 @@ struct StanzaReader {
   std::string held;           // bytes of a long unfinished token, not yet given to expat
   uint64_t event_end = 0;     // expat offset behind the last thing reported
   uint64_t stanza_begin = 0;  // expat offset of the stanza's first byte
-  uint32_t declarations = 0;  // of this stanza so far
+  uint32_t declarations = 0;  // in scope, the stream header's not counted
   std::optional<StreamError> failure;
   std::optional<uint64_t> cut;  // the parser stops here for good, bytes behind it are unread
 

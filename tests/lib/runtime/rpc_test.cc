@@ -358,10 +358,11 @@ TEST(RpcBatch, ATurnsItemsShareAFrame) {
   LoopGroup loops("test", 1);
   EchoServer server(&loops);
   TestClient client(&loops);
+  LinkCounters counters;
   std::unique_ptr<RpcBatch> batch;
   std::atomic<bool> up{false};
   loops.RunOn(0, [&] {
-    batch = std::make_unique<RpcBatch>(&loops.at(0));
+    batch = std::make_unique<RpcBatch>(&loops.at(0), &counters);
     client.stream = client.client->Open(Local(server.server->port()), kMethod);
     batch->Attach(client.stream.get());
     client.stream->Start(
@@ -381,6 +382,7 @@ TEST(RpcBatch, ATurnsItemsShareAFrame) {
   });
   ASSERT_TRUE(Eventually([&] { return client.count == 4; }));  // hello, 128, 128, 44
   loops.RunOn(0, [&] {
+    EXPECT_EQ(counters.frames_out.value(), 4u);
     EXPECT_EQ(batch->queued_items(), 0u);
     EXPECT_EQ(batch->queued_bytes(), 0u);
     int items = 0, hellos = 0;

@@ -257,6 +257,7 @@ TEST(FramerRefuses, Row9OtherEncodingsAndVersions) {
   EXPECT_EQ(ErrorOf("<\0?\0"s), "unsupported-encoding");
   EXPECT_EQ(ErrorOf("\0<\0?"s), "unsupported-encoding");
   EXPECT_EQ(ErrorOf("<?xml version='1.0' encoding='Utf-8'?>" + kHeader), "");
+  EXPECT_EQ(ErrorOf("\x18\0\0"s), "not-well-formed");
   EXPECT_EQ(ErrorOf("\xEF\xBB\xBF" + kHeader), "");  // the UTF-8 mark is allowed
 }
 
@@ -322,6 +323,9 @@ TEST(FramerRefuses, Row13AStreamInsideAStream) {
 TEST(FramerRefuses, Row14TextBetweenStanzas) {
   EXPECT_EQ(ErrorInside("text "), "bad-format");
   EXPECT_EQ(ErrorInside("<presence/>x "), "bad-format");
+  EXPECT_EQ(ErrorInside("<presence/> x]]>"), "bad-format");
+  EXPECT_EQ(ErrorInside("<presence/>]]]>"), "bad-format");
+  EXPECT_EQ(ErrorInside("<presence/> ]]>"), "not-well-formed");
   EXPECT_EQ(ErrorInside("<presence/>&#x41;"), "bad-format");
   EXPECT_EQ(ErrorInside("<presence/><![CDATA[ ]]>"), "bad-format");
   EXPECT_EQ(ErrorInside(" \n\t\r <presence/> &#32;\n"), "");
@@ -423,11 +427,18 @@ TEST(FramerRefuses, Row16TooMuchOfEverything) {
 
   auto declarations = [](int n) {
     std::string s = "<message>";
-    for (int i = 0; i < n; ++i) s += "<a xmlns:p" + std::to_string(i) + "='u'/>";
+    for (int i = 0; i < n; ++i) s += "<a xmlns:p" + std::to_string(i) + "='u'>";
+    for (int i = 0; i < n; ++i) s += "</a>";
     return s + "</message>";
   };
   EXPECT_EQ(ErrorInside(declarations(32) + declarations(32)), "");
   EXPECT_EQ(ErrorInside(declarations(33)), "policy-violation");
+  std::string one = "<message";
+  for (int i = 0; i < 33; ++i) one += " xmlns:p" + std::to_string(i) + "='u'";
+  EXPECT_EQ(ErrorInside(one + "/>"), "policy-violation");
+  std::string items;
+  for (int i = 0; i < 100; ++i) items += "<item xmlns='u'><x:y xmlns:x='v'/></item>";
+  EXPECT_EQ(ErrorInside("<message>" + items + "</message>"), "");
 }
 
 // ---- parsers ----

@@ -1,0 +1,11 @@
+// RFC 4648 base32, lower case, no padding: how tags and cluster ids are written.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace cluster {
+
+std::string Base32(std::string_view bytes);
+
+}  // namespace cluster
