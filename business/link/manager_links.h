@@ -23,6 +23,7 @@ class Pull;
 class Announce;
 class Closed;
 class ClientAck;
+class Moved;
 }  // namespace xylem::v1
 
 namespace business {
@@ -57,6 +58,10 @@ class ManagerEvents {
   virtual void OnClientAck(const ManagerLinkPtr& link, const xylem::v1::ClientAck& ack) = 0;
   virtual void OnAnnounce(const ManagerLinkPtr& link, const xylem::v1::Announce& announce) = 0;
   virtual void OnClosed(const ManagerLinkPtr& link, const xylem::v1::Closed& closed) = 0;
+  // The session (epoch 0: the negotiation) has another home now: forget it, it has not ended.
+  virtual void OnMoved(const ManagerLinkPtr& link, const xylem::v1::Moved& moved) {
+    (void)link, (void)moved;
+  }
   virtual void OnLinkUp(const ManagerLinkPtr& link) = 0;
   // Sessions that lived on this link are forgotten (not ended): they are announced elsewhere.
   virtual void OnLinkDown(const ManagerLinkPtr& link) = 0;
@@ -128,12 +133,16 @@ class LinkServer {
     uint32_t loops = 0;
   };
   virtual std::vector<ManagerInfo> managers() const = 0;
+  // While the loops still run; afterwards nothing of this calls `events`. Destroy it when the loops
+  // have stopped.
   virtual void Shutdown() = 0;
   struct Stats {
     uint64_t frames_in = 0, items_in = 0, frames_out = 0, items_out = 0, bytes_out = 0;
-    uint64_t handed_over = 0;
+    uint64_t handed_over = 0;    // deliveries to a stream of another loop
+    uint64_t refused_full = 0;   // deliveries answered kNoLink because a link's queue was full
+    uint64_t protocol_errors = 0;
   };
-  virtual Stats stats() const = 0;
+  virtual Stats stats() const = 0;  // any thread
 };
 
 }  // namespace business

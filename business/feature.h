@@ -1,0 +1,159 @@
+// One XEP, one value: what a feature speaks, answers and takes part in (design §8). The dispatcher,
+// disco, `--list-specs`, metrics and the manual read this declaration and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "lib/cluster/cluster_id.h"
+#include "lib/runtime/task.h"
+#include "lib/xmpp/element.h"
+#include "lib/xmpp/jid.h"
+#include "lib/xmpp/stanza.h"
+#include "lib/xmpp/stanza_error.h"
+
+namespace cluster {
+struct SessionRecord;
+}
+
+namespace business {
+
+class Session;
+template <typename T>
+using Task = runtime::Task<T>;
+
+// ---- iq: one route, one handler, one reply ----
+
+enum class IqType : uint8_t { kGet, kSet };
+
+enum class Addressee : uint8_t {
+  kServer,      // a domain that this cluster serves
+  kOwnAccount,  // no `to`, or the sender's own bare JID
+  kAccount,     // somebody else's bare JID: answered by the server on the account's behalf
+};
+
+// A get or set that the cluster itself answers. Valid during the handler; the handler's copy is its
+// own.
+struct Iq {
+  IqType type = IqType::kGet;
+  std::string id;
+  xmpp::Jid from;        // full JID
+  xmpp::Jid to;          // the domain or the account's bare JID
+  std::string language;  // of the stanza; may be empty
+  std::string bytes;     // canonical, without addresses
+  std::shared_ptr<Session> session;  // the sender's, nullptr if it is not one of ours
+  cluster::ClusterId cluster_id{};
+
+  // The one child element (RFC 6120 §8.2.3); the edge has checked that there is one.
+  xmpp::Element Payload() const;
+};
+
+// What a handler returns: a result, empty or with one payload, or an error.
+class IqReply {
+ public:
+  static IqReply Result() { return IqReply(std::nullopt); }
+  static IqReply Result(xmpp::Element payload) { return IqReply(std::move(payload)); }
+  IqReply(xmpp::StanzaError error) : value_(std::move(error)) {}  // NOLINT: converts
+
+  const xmpp::StanzaError* error() const { return std::get_if<xmpp::StanzaError>(&value_); }
+  const std::optional<xmpp::Element>& payload() const { return std::get<0>(value_); }
+
+ private:
+  explicit IqReply(std::optional<xmpp::Element> payload) : value_(std::move(payload)) {}
+  std::variant<std::optional<xmpp::Element>, xmpp::StanzaError> value_;
+};
+
+using IqHandler = std::function<Task<IqReply>(Iq)>;
+
+struct IqRoute {
+  IqType type;
+  std::string_view ns;
+  std::string_view element;
+  Addressee addressee;
+  IqHandler handler;
+};
+
+// ---- stages: what a message or presence passes, and what happens to sessions ----
+
+enum class Stage : uint8_t {
+  kFromClient,       // a local session sent it, its `from` is set
+  kFromOutside,      // a gateway or component brought it
+  kToAccount,        // once per local account it goes to; may change the stanza
+  kToResource,       // once per session it goes to; Handled = not to this one
+  kNoResource,       // nobody is there to take it
+  kSessionOpened,
+  kPresenceChanged,  // the session's own availability, priority or status
+  kSessionClosed,
+};
+inline constexpr size_t kStages = 8;
+
+enum StanzaKinds : uint8_t {
+  kMessages = 1 << 1,  // bit = xmpp::StanzaKind
+  kPresences = 1 << 2,
+  kIqs = 1 << 3,
+  kSessions = 1 << 4,  // stages without a stanza
+};
+
+struct StageEvent {
+  std::shared_ptr<Session> session;  // sender's, or whose session it is; nullptr from outside
+  xmpp::Stanza* stanza = nullptr;    // nullptr in session stages
+  const xmpp::Jid* from = nullptr;
+  const xmpp::Jid* to = nullptr;
+  const cluster::SessionRecord* resource = nullptr;  // kToResource
+  cluster::ClusterId id{};
+};
+
+struct Continue {};
+struct Handled {};
+using StageVerdict = std::variant<Continue, Handled, xmpp::StanzaError>;
+
+// One of `now` and `later`. kToResource takes `now` only: it runs for each session of each stanza.
+struct StageHandler {
+  Stage stage;
+  uint8_t kinds;  // StanzaKinds
+  std::function<StageVerdict(StageEvent&)> now;
+  std::function<Task<StageVerdict>(StageEvent&)> later;
+};
+
+// ---- what it declares ----
+
+struct Spec {
+  int xep = 0;               // 0: see `rfc`
+  std::string_view version;  // of the XEP
+  int rfc = 0;
+};
+
+struct Identity {
+  std::string_view category, type, name;
+};
+
+// What disco says of an entity because of this feature.
+struct Disco {
+  std::vector<std::string_view> server;   // features of the served domains
+  std::vector<std::string_view> account;  // features of accounts, shown to who may see them
+  std::vector<Identity> server_identities;
+  std::vector<Identity> account_identities;
+};
+
+// A child of <stream:features/> once the stream is authenticated, with its namespace declared.
+using StreamFeature = std::function<std::string()>;
+
+struct Feature {
+  std::string_view name;  // configuration section, log field, metric label
+  std::vector<Spec> specs;
+  std::vector<std::string_view> needs;  // names of features it cannot do without
+  Disco disco;
+  std::vector<StreamFeature> stream_features;
+  std::vector<IqRoute> iqs;
+  std::vector<StageHandler> stages;
+  std::string_view config;  // key in proto/config/business.proto, if it has any
+};
+
+}  // namespace business

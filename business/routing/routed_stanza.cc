@@ -1,0 +1,197 @@
+#include "business/routing/routed_stanza.h"
+
+#include <absl/hash/hash.h>
+
+#include <utility>
+
+#include "business/routing/feature_set.h"
+#include "business/routing/sender_reply.h"
+#include "business/routing/stanza_class.h"
+#include "business/routing/stanza_reply.h"
+#include "business/session/ownership_guard.h"
+#include "business/session/session.h"
+#include "business/session/shard.h"
+
+namespace business {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+bool TimeThisOne() {
+  static thread_local uint32_t count = 0;
+  return (++count & 15) == 0;
+}
+
+uint64_t Microseconds(Clock::duration d) {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+}
+
+}  // namespace
+
+RoutedStanza::RoutedStanza(std::shared_ptr<Session> session, uint64_t in_seq, xmpp::Stanza stanza,
+                           xmpp::Jid to, const cluster::ClusterId& id)
+    : Submission(session, in_seq),
+      AccountDelivery(&session->shard(), *xmpp::BareJid::From(to)),
+      stanza_(std::move(stanza)),
+      to_(std::move(to)),
+      id_(id) {
+  recipient_ = absl::HashOf(account().ToString()) | 1;
+  if (TimeThisOne()) {
+    times_ = std::make_unique<Times>();
+    times_->taken = Clock::now();
+  }
+}
+
+std::shared_ptr<RoutedStanza> RoutedStanza::Me() {
+  return std::static_pointer_cast<RoutedStanza>(shared_from_this());
+}
+
+std::shared_ptr<AccountDelivery> RoutedStanza::Self() {
+  return std::shared_ptr<AccountDelivery>(shared_from_this(), this);
+}
+
+bool RoutedStanza::Abandoned() const { return session_->gone() || state_ == State::kFinished; }
+
+void RoutedStanza::Prepare() {
+  event_ = {.session = session_, .stanza = &stanza_, .from = &session_->full(), .to = &to_,
+            .resource = nullptr, .id = id_};
+  RunStages(Stage::kFromClient);
+}
+
+void RoutedStanza::RunStages(Stage stage) {
+  const FeatureSet& features = *shard().features;
+  if (!features.HasStage(stage, stanza_.kind)) {
+    OnStage(stage, Continue{});
+    return;
+  }
+  features.RunStage(stage, stanza_.kind, event_, [self = Me(), stage](StageVerdict verdict) {
+    self->OnStage(stage, std::move(verdict));
+  });
+}
+
+void RoutedStanza::OnStage(Stage stage, StageVerdict verdict) {
+  if (Abandoned()) return;
+  if (stage == Stage::kNoResource) {
+    OnNobody(std::move(verdict));
+  } else if (auto* error = std::get_if<xmpp::StanzaError>(&verdict)) {
+    Bounce(std::move(*error));
+  } else if (std::holds_alternative<Handled>(verdict)) {
+    Finish();
+  } else if (stage == Stage::kFromClient) {
+    RunStages(Stage::kToAccount);
+  } else {
+    if (times_) times_->looking = Clock::now();
+    LookUp();
+  }
+}
+
+void RoutedStanza::OnLookedUp() {
+  owners_ = OwnersHash();
+  Become(State::kPrepared);
+}
+
+Recipients RoutedStanza::Choose(const std::vector<cluster::SessionRecord>& rows) {
+  Recipients chosen = ChooseRecipients(stanza_.kind, stanza_.type, to_.resource(), rows);
+  const FeatureSet& features = *shard().features;
+  if (!features.HasStage(Stage::kToResource, stanza_.kind)) return chosen;
+  auto keep = chosen.rows.begin();
+  for (uint32_t i : chosen.rows) {
+    event_.resource = &rows[i];
+    const StageVerdict verdict = features.RunStageNow(Stage::kToResource, stanza_.kind, event_);
+    if (std::holds_alternative<Continue>(verdict)) *keep++ = i;
+  }
+  chosen.rows.erase(keep, chosen.rows.end());
+  event_.resource = nullptr;
+  return chosen;
+}
+
+DeliverBody RoutedStanza::Body() {
+  if (times_ && !issued_once_) times_->issued = Clock::now();
+  issued_once_ = true;
+  DeliverBody body;
+  body.bytes = xmpp::WithAddresses(stanza_.bytes, stanza_.kind, session_->full().ToString(), {});
+  body.splice_offset = xmpp::SpliceOffset(stanza_.kind);
+  body.kind = static_cast<uint8_t>(stanza_.kind);
+  body.stanza_class = ClassOf(stanza_);
+  body.flags = stanza_.flags;
+  return body;
+}
+
+void RoutedStanza::OnTryAgain() {
+  // Never issued: whoever comes behind has to wait for it all the same.
+  if (state_ == State::kPreparing) {
+    LookUp();
+  } else {
+    Become(State::kRetryWanted);
+  }
+}
+
+void RoutedStanza::Retry() {
+  state_ = State::kPreparing;
+  check = shard().guard->Require(session_->shared_from_this());
+  LookUp();
+}
+
+void RoutedStanza::OnDelivered(End end) {
+  switch (end) {
+    case End::kTaken:
+      Finish();
+      return;
+    case End::kNobody:
+      RunStages(Stage::kNoResource);
+      return;
+    case End::kUndeliverable:
+      Bounce(xmpp::StanzaError::RecipientUnavailable());
+      return;
+    case End::kNoRegistry:
+      Bounce(xmpp::StanzaError::ResourceConstraint());
+      return;
+  }
+}
+
+void RoutedStanza::OnNobody(StageVerdict verdict) {
+  if (auto* error = std::get_if<xmpp::StanzaError>(&verdict)) {
+    Bounce(std::move(*error));
+  } else if (std::holds_alternative<Handled>(verdict)) {
+    Finish();
+  } else if (nobody() == NobodyThere::kError) {
+    Bounce(xmpp::StanzaError::ServiceUnavailable());
+  } else {
+    shard().metrics->CountDrop("no_resource");
+    Finish();
+  }
+}
+
+void RoutedStanza::Bounce(xmpp::StanzaError error) {
+  // Presence that tells of its sender only is never answered (RFC 6121 §8.5).
+  if (!MayBeBounced(stanza_) || stanza_.type == xmpp::StanzaType::kUnavailable) {
+    shard().metrics->CountDrop("not_bounced");
+    Finish();
+    return;
+  }
+  shard().metrics->CountError(error.condition);
+  error_ = std::make_unique<xmpp::StanzaError>(std::move(error));
+  Become(State::kReplyWanted);
+}
+
+void RoutedStanza::Reply() {
+  ReplyToSender(shared_from_this(), stanza_.kind,
+                WriteError(stanza_.kind, stanza_.id, to_.ToString(), *error_), id_);
+}
+
+void RoutedStanza::Finish() {
+  if (times_) {
+    const auto now = Clock::now();
+    BusinessMetrics& m = *shard().metrics;
+    m.routing_seconds.Observe(std::chrono::duration<double>(now - times_->taken).count());
+    if (issued_once_) {
+      m.sampled.Add();
+      m.sample_parse_us.Add(Microseconds(times_->looking - times_->taken));
+      m.sample_redis_us.Add(Microseconds(times_->issued - times_->looking));
+      m.sample_deliver_us.Add(Microseconds(now - times_->issued));
+    }
+  }
+  Become(State::kFinished);
+}
+
+}  // namespace business

@@ -1,0 +1,64 @@
+// A message, an iq for a resource, or directed presence, from a local session to a local account:
+// the plain path.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "business/feature.h"
+#include "business/routing/account_delivery.h"
+#include "business/session/submission.h"
+#include "lib/xmpp/stanza.h"
+
+namespace business {
+
+class RoutedStanza final : public Submission, public AccountDelivery {
+ public:
+  // `to` has a localpart; `stanza.to` stays as the sender wrote it and is empty if he wrote none.
+  RoutedStanza(std::shared_ptr<Session> session, uint64_t in_seq, xmpp::Stanza stanza, xmpp::Jid to,
+               const cluster::ClusterId& id);
+
+  void Prepare() override;
+  void Issue() override { Send(); }
+  void Retry() override;
+  void Reply() override;
+  bool barrier() const override { return false; }
+
+ protected:
+  std::shared_ptr<AccountDelivery> Self() override;
+  Recipients Choose(const std::vector<cluster::SessionRecord>& rows) override;
+  DeliverBody Body() override;
+  const std::string& WrittenTo() const override { return to_.ToString(); }
+  const cluster::ClusterId& Id() const override { return id_; }
+  bool Abandoned() const override;
+  void OnLookedUp() override;
+  void OnPause() override { owners_ = 0; }
+  void OnTryAgain() override;
+  void OnDelivered(End end) override;
+
+ private:
+  std::shared_ptr<RoutedStanza> Me();
+  void RunStages(Stage stage);
+  void OnStage(Stage stage, StageVerdict verdict);
+  void OnNobody(StageVerdict verdict);
+  void Bounce(xmpp::StanzaError error);
+  void Finish();
+
+  // Sampled: one stanza in 16 has its stages timed (BusinessMetrics).
+  struct Times {
+    std::chrono::steady_clock::time_point taken, looking, issued;
+  };
+
+  xmpp::Stanza stanza_;
+  const xmpp::Jid to_;
+  const cluster::ClusterId id_;
+  StageEvent event_;
+  std::unique_ptr<xmpp::StanzaError> error_;
+  std::unique_ptr<Times> times_;
+  bool issued_once_ = false;
+};
+
+}  // namespace business

@@ -1,0 +1,42 @@
+#include "business/session/session.h"
+
+#include <utility>
+
+#include "business/session/session_table.h"
+#include "business/session/session_ticket.h"
+#include "business/session/shard.h"
+
+namespace business {
+
+void Submission::Become(State state) {
+  state_ = state;
+  if (session_->gone()) return;
+  session_->Pump();
+}
+
+Session::Session(Shard* shard, ManagerLinkPtr link, xmpp::FullJid full,
+                 cluster::SessionRecord row, std::string sasl_mechanism)
+    : record(std::move(row)),
+      mechanism(std::move(sasl_mechanism)),
+      shard_(shard),
+      link_(std::move(link)),
+      full_(std::move(full)),
+      account_(full_.Bare()) {}
+
+void Session::Pump() {
+  if (state == State::kAnnouncing || state == State::kGone) return;
+  const SessionPtr hold = shared_from_this();
+  if (!queue.Pump() || gone()) return;
+  shard_->sessions->AcceptedAdvanced(hold);
+}
+
+void Session::Leave() {
+  state = State::kGone;
+  queue.Clear();
+}
+
+void Session::SendTicket() {
+  link_->SendTicket(connection(), epoch(), SealSession(*this));
+}
+
+}  // namespace business

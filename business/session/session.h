@@ -1,0 +1,77 @@
+// A bound resource, as its home knows it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "business/link/manager_links.h"
+#include "business/session/submission_queue.h"
+#include "lib/cluster/session_record.h"
+#include "lib/xmpp/jid.h"
+
+namespace business {
+
+struct Shard;
+
+// Lives on its link's loop, owned by the SessionTable. Made by bind or from an announced ticket;
+// never from what a manager merely says.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  enum class State : uint8_t {
+    kAnnouncing,  // the registry has not said yet whether it is still the owner: stanzas wait
+    kLive,
+    kEnding,  // the socket is gone; what was submitted before is still handled
+    kGone,    // forgotten, fenced or ended: no effect any more
+  };
+
+  Session(Shard* shard, ManagerLinkPtr link, xmpp::FullJid full, cluster::SessionRecord record,
+          std::string mechanism);
+
+  const xmpp::FullJid& full() const { return full_; }
+  const xmpp::BareJid& account() const { return account_; }
+  const ManagerLinkPtr& link() const { return link_; }
+  Shard& shard() const { return *shard_; }
+  uint64_t connection() const { return record.owner.connection; }
+  cluster::Epoch epoch() const { return record.owner.epoch; }
+  bool gone() const { return state == State::kGone; }
+  bool Is(cluster::Epoch epoch) const {
+    return epoch == record.owner.epoch || (former_epoch != 0 && epoch == former_epoch);
+  }
+
+  // Lets the queue go on; what became accepted is told at the end of the turn.
+  void Pump();
+  // No effect after this: fenced, ended, or forgotten with its link.
+  void Leave();
+  // Seals the session as it is now and gives it to the manager.
+  void SendTicket();
+
+  State state = State::kLive;
+  cluster::SessionRecord record;     // as it stands, or soon stands, in the registry
+  cluster::Epoch former_epoch = 0;   // before a new generation renumbered it
+  std::string mechanism;
+  SubmissionQueue queue;
+  uint32_t turn = 0;
+  std::vector<std::string> directed;  // who got directed presence (RFC 6121 §4.6)
+
+  // Ownership checks, see OwnershipGuard.
+  uint64_t checks = 0;
+  uint64_t check_turn = 0;
+  uint64_t absent_since_ms = 0;
+  bool recheck_armed = false;
+
+  bool accepted_pending = false;  // is in the list of those that are told at the end of the turn
+  bool ending_under_way = false;
+  uint64_t last_in_seq = 0;  // kEnding: ends once this is accepted
+
+ private:
+  Shard* const shard_;
+  ManagerLinkPtr link_;
+  const xmpp::FullJid full_;
+  const xmpp::BareJid account_;
+};
+
+using SessionPtr = std::shared_ptr<Session>;
+
+}  // namespace business

@@ -1,0 +1,46 @@
+// What lives on one event loop of a business server and is shared by all that runs there. Made by
+// main, one per loop; every pointer is valid as long as the loop runs.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "business/session/business_metrics.h"
+#include "business/session/generation_watch.h"
+#include "lib/cluster/cluster_id.h"
+#include "lib/cluster/session_registry.h"
+#include "lib/cluster/ticket_sealer.h"
+#include "lib/runtime/event_loop.h"
+
+namespace business {
+
+class FeatureSet;
+class ManagerLinks;
+class OwnershipGuard;
+class SessionEvents;
+class SessionTable;
+
+struct Shard {
+  runtime::EventLoop* loop = nullptr;
+  cluster::SessionRegistry* registry = nullptr;
+  ManagerLinks* links = nullptr;
+  cluster::ClusterIdMaker* ids = nullptr;
+  const cluster::TicketSealer* sealer = nullptr;
+  const FeatureSet* features = nullptr;
+  SessionEvents* events = nullptr;
+  SessionTable* sessions = nullptr;
+  OwnershipGuard* guard = nullptr;
+  GenerationWatch* generation = nullptr;
+  BusinessMetrics* metrics = nullptr;
+  std::vector<std::string> domains;
+
+  bool Serves(std::string_view domain) const {
+    for (const std::string& d : domains) {
+      if (d == domain) return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace business
