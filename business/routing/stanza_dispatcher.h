@@ -5,6 +5,7 @@
 #include "business/feature.h"
 #include "business/routing/address.h"
 #include "business/session/session.h"
+#include "business/session/stanza_sink.h"
 #include "business/session/submission.h"
 #include "lib/xmpp/stanza.h"
 
@@ -19,12 +20,11 @@ class PresenceHandler {
 };
 
 // One per loop, lives on it.
-class StanzaDispatcher {
+class StanzaDispatcher final : public StanzaSink {
  public:
   StanzaDispatcher(Shard* shard, PresenceHandler* presence) : shard_(shard), presence_(presence) {}
 
-  // `in_seq` is the session's next. Pushes exactly one submission.
-  void Submit(const SessionPtr& session, uint64_t in_seq, xmpp::Stanza stanza);
+  void Submit(const SessionPtr& session, uint64_t in_seq, xmpp::Stanza stanza) override;
 
  private:
   SubmissionPtr Route(const SessionPtr& session, uint64_t in_seq, xmpp::Stanza stanza);
