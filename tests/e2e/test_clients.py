@@ -3,13 +3,15 @@
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 
 from cluster import Cluster
 from xmpp import split_address
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-PACKAGES = ["python3-slixmpp", "nodejs", "npm", "go-sendxmpp"]
+# A Node.js from elsewhere brings its own npm, which Debian's package would not sit beside.
+PACKAGES = ["python3-slixmpp", "go-sendxmpp", *([] if shutil.which("npm") else ["nodejs", "npm"])]
 
 
 class Talker:
