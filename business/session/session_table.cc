@@ -71,6 +71,16 @@ void SessionTable::TellAccepted() {
   }
 }
 
+size_t SessionTable::SizeOf(const std::string& manager, uint64_t incarnation) const {
+  size_t n = 0;
+  for (const auto& [link, sessions] : links_) {
+    if (sessions.empty()) continue;
+    const ManagerLinkPtr& of = sessions.begin()->second->link();
+    if (of->incarnation() == incarnation && of->manager() == manager) n += sessions.size();
+  }
+  return n;
+}
+
 size_t SessionTable::unaccepted() const {
   size_t n = 0;
   for (const auto& [link, sessions] : links_) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "business/session/session.h"
@@ -30,6 +31,8 @@ class SessionTable {
   void OnDrained(std::function<void(const SessionPtr&)> handler) { on_drained_ = std::move(handler); }
 
   size_t size() const { return size_; }
+  // Sessions on links of one manager's run: what an operator sees.
+  size_t SizeOf(const std::string& manager, uint64_t incarnation) const;
   // Stanzas submitted and not accepted: what a drain waits for.
   size_t unaccepted() const;
 

@@ -81,6 +81,7 @@ std::string ManagerSweptKey(std::string_view manager, uint64_t incarnation) {
   return ManagerKey(manager, incarnation, "swept");
 }
 std::string ManagersKey() { return "x:managers"; }
+std::string DrainingKey() { return "x:draining"; }
 std::string GenerationKey(std::string_view node_tag) { return AccountKey(node_tag, "generation"); }
 
 std::string ManagerField(std::string_view manager, uint64_t incarnation) {

@@ -35,6 +35,9 @@ std::string ManagerReaperKey(std::string_view manager, uint64_t incarnation);
 std::string ManagerSweptKey(std::string_view manager, uint64_t incarnation);
 // x:managers – hash: "<manager>.<incarnation hex>" → first seen (ms since the epoch); what to reap
 std::string ManagersKey();
+// x:draining – hash: "<manager>.<incarnation hex>" → when an operator ordered its drain (ms since
+// the epoch)
+std::string DrainingKey();
 // "<manager>.<incarnation hex>", and back
 std::string ManagerField(std::string_view manager, uint64_t incarnation);
 std::optional<std::pair<std::string, uint64_t>> ParseManagerField(std::string_view field);
