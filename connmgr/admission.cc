@@ -20,12 +20,13 @@ Admission::Admission(const Settings& settings, uint64_t descriptors)
       address_rate_(settings.accepts_per_address_per_second),
       rate_(settings.accepts_per_second, runtime::EventLoop::MonotonicMs()) {}
 
-std::optional<Refusal> Admission::MayAccept(uint64_t now_ms) {
-  if (handshakes() >= max_handshakes_) return Refusal::kHandshakes;
+std::optional<Refusal> Admission::MayAccept(uint64_t now_ms, Pace pace) {
+  if (pace == Pace::kKept && handshakes() >= max_handshakes_) return Refusal::kHandshakes;
   if (connections_.fetch_add(1, std::memory_order_relaxed) >= capacity_) {
     Leave();
     return capacity_refusal_;
   }
+  if (pace == Pace::kIgnored) return std::nullopt;
   std::lock_guard lock(mutex_);
   if (!rate_.TryTake(now_ms)) {
     Leave();
@@ -66,6 +67,11 @@ void Admission::LeaveAddress(const AddressKey& key) {
 uint64_t DescriptorsForClients(uint32_t reserved) {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+  }
   uint64_t open = 0;
   if (DIR* dir = opendir("/proc/self/fd"); dir != nullptr) {
     while (readdir(dir) != nullptr) ++open;

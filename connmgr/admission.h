@@ -22,9 +22,11 @@ class Admission {
   // `descriptors`: how many sockets the process may hold (its limit less what it needs itself).
   Admission(const Settings& settings, uint64_t descriptors);
 
+  // kIgnored: a listener that closes takes who is in its queue at once.
+  enum class Pace : uint8_t { kKept, kIgnored };
   // Before accept(): nullopt means come in (counted), a refusal means try again soon. Nobody is
   // reset: they wait in the kernel's queue.
-  std::optional<Refusal> MayAccept(uint64_t now_ms);
+  std::optional<Refusal> MayAccept(uint64_t now_ms, Pace pace = Pace::kKept);
   // The accept() itself failed or the connection has ended.
   void Leave();
 
@@ -64,7 +66,8 @@ class Admission {
   size_t sweep_at_ = 1024;
 };
 
-// How many client sockets this process may hold: RLIMIT_NOFILE less `reserved` and what is open now.
+// How many client sockets this process may hold: RLIMIT_NOFILE, raised as far as allowed, less
+// `reserved` and what is open now.
 uint64_t DescriptorsForClients(uint32_t reserved);
 
 }  // namespace connmgr

@@ -299,6 +299,7 @@ void C2sStream::BeginDrain() {
   switch (state_) {
     case State::kSession:
     case State::kSessionFull:
+      deadline_ms_ = 0;  // a stanza that is half read will not be read to its end
       SetState(State::kSessionDraining);
       return;
     case State::kSessionDraining:

@@ -220,7 +220,7 @@ bool Connection::WriteSome() {
       Lost(status == TlsStatus::kError ? CloseReason::kTls : CloseReason::kSocket);
       return false;
     }
-    if (status != TlsStatus::kOk) n = 0;
+    // kWantWrite: what was written before stands in `n` all the same.
   } else {
     StageTimer timer(loop_.counters(), Stage::kSend);
     iovec pieces[kPiecesAtOnce];

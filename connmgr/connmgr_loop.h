@@ -15,6 +15,7 @@
 #include "connmgr/settings.h"
 #include "connmgr/write_queue.h"
 #include "lib/runtime/event_loop.h"
+#include "lib/runtime/metrics.h"
 #include "lib/xmpp/framer.h"
 
 namespace connmgr {
@@ -37,10 +38,12 @@ class ConnmgrLoop {
   void Adopt(int fd, const ListenerSettings& listener, const SocketAddress& peer);
   // The stream has ended: it is destroyed at the end of the turn.
   void Bury(C2sStream* stream);
+  void ObserveHandshake(uint64_t ms);
 
   // Ends all streams, `pace` a second, each as C2sStream::BeginDrain says. A session waits for its
-  // window up to `patience`.
+  // window up to `patience`. Called again: with the new values, also for those that came later.
   void EndStreams(uint32_t pace, std::chrono::milliseconds patience);
+  // Tells no more of them. Those told already end.
   void StopEndingStreams();
 
   runtime::EventLoop& loop() { return loop_; }
@@ -77,6 +80,7 @@ class ConnmgrLoop {
   xmpp::FramerPool framers_;
   ChunkPool chunks_;
   std::vector<char> read_buffer_;
+  runtime::Histogram& handshake_seconds_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<C2sStream>> streams_;
   std::vector<std::unique_ptr<C2sStream>> graveyard_;

@@ -59,7 +59,7 @@ bool Listener::Open(const ListenerSettings& settings) {
 
 void Listener::Close() {
   if (fd_ < 0) return;
-  while (AcceptOne()) {
+  while (AcceptOne(Admission::Pace::kIgnored)) {
   }
   Cancel();
   loop_.loop().RemoveFd(fd_, this);
@@ -68,12 +68,12 @@ void Listener::Close() {
 }
 
 void Listener::OnFdEvents(uint32_t) {
-  for (int i = 0; i < kAcceptsAtOnce && AcceptOne(); ++i) {
+  for (int i = 0; i < kAcceptsAtOnce && AcceptOne(Admission::Pace::kKept); ++i) {
   }
 }
 
-bool Listener::AcceptOne() {
-  if (auto refusal = loop_.admission().MayAccept(loop_.loop().NowMs())) {
+bool Listener::AcceptOne(Admission::Pace pace) {
+  if (auto refusal = loop_.admission().MayAccept(loop_.loop().NowMs(), pace)) {
     Pause(*refusal);
     return false;
   }

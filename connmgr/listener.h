@@ -1,6 +1,7 @@
 // A listening socket of one event loop.
 #pragma once
 
+#include "connmgr/admission.h"
 #include "connmgr/loop_counters.h"
 #include "connmgr/settings.h"
 #include "lib/runtime/event_loop.h"
@@ -19,7 +20,8 @@ class Listener final : private runtime::FdHandler, private runtime::Timer {
 
   // false with errno if the address cannot be had. Port 0 becomes the one given.
   bool Open(const ListenerSettings& settings);
-  // Takes what already waits in the kernel's queue, then stops: closing first would reset it.
+  // Takes what already waits in the kernel's queue, whatever its pace, then stops: closing first
+  // would reset it. May be opened again.
   void Close();
 
   const ListenerSettings& settings() const { return settings_; }
@@ -28,7 +30,7 @@ class Listener final : private runtime::FdHandler, private runtime::Timer {
   void OnFdEvents(uint32_t events) override;
   static void OnResume(runtime::Timer* timer);
   // false: nothing more to accept for now.
-  bool AcceptOne();
+  bool AcceptOne(Admission::Pace pace);
   void Pause(Refusal refusal);
 
   ConnmgrLoop& loop_;
