@@ -1,6 +1,8 @@
 // Logs streams in: SASL over Negotiate, by the mechanisms this stream may use (RFC 6120 §6).
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +33,7 @@ class Authenticator {
     std::chrono::milliseconds exchange_time{30000};
     uint32_t failures_per_address = 20;
     std::chrono::milliseconds failure_delay{1000};
+    uint32_t max_streams = 20000;  // not logged in yet, on this loop; more: resource-constraint
   };
   static std::unique_ptr<Authenticator> Create(runtime::EventLoop* loop, Options options,
                                                AccountCache* accounts, PasswordWorkers* workers,
