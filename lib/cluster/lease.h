@@ -30,28 +30,44 @@ class ManagerLease {
   std::shared_ptr<Impl> impl_;
 };
 
-// One per business process, on its loop 0. Every interval: for each manager in x:managers whose
+// One per business process, on its loop 0; `business` is its name among them. Every interval: for
+// each manager in x:managers whose
 // lease is gone, which no business server vouches for, and with Redis whole for two leases, takes
 // the reaper's lock, ends the rows of each account of its superset, calls `on_ended` for each row,
 // then forgets the manager.
 //
 // Vouching: while this server holds a link to a manager it renews that manager's lease itself, so
 // a manager cut off from Redis alone keeps its clients (faults.md F15).
+//
+// Sweeping: an older copy of Redis brings back rows of sessions that live managers no longer hold.
+// Some time after a generation was raised, what they have not announced under it is ended too.
+//
+// `on_ended` comes at least once for a row: again if a reaper died at its work and another did it
+// over within two minutes.
 class Reaper {
  public:
   struct Options {
     std::chrono::milliseconds interval{1000};
     std::chrono::milliseconds lease{10000};
+    // From a raised generation, and from a manager's link, to the sweep: the time to announce.
+    std::chrono::milliseconds settling{20000};
+    // How long a reaper that died keeps others away from its manager.
+    std::chrono::milliseconds lock{10000};
   };
   using OnEnded = absl::AnyInvocable<void(const xmpp::BareJid& account, const SessionRecord& row)>;
   Reaper(runtime::EventLoop* loop, runtime::RedisClient* redis, SessionRegistry* registry,
          std::string business, Options options, OnEnded on_ended);
   ~Reaper();
   void Start();
+  // The newest generation of Redis; starts sweeping (GenerationKeeper's `on_generation`).
+  void SetGeneration(uint64_t generation);
+  // Once for each link; a manager has one per event loop.
   void ManagerLinked(const std::string& manager, uint64_t incarnation);
   void ManagerUnlinked(const std::string& manager, uint64_t incarnation);
   struct Stats {
-    uint64_t managers_reaped = 0, sessions_reaped = 0, held_back = 0;
+    uint64_t managers_reaped = 0, sessions_reaped = 0;
+    uint64_t held_back = 0;  // times that a manager without lease was spared: Redis not whole
+    uint64_t managers_swept = 0, sessions_swept = 0;
   };
   Stats stats() const;
 
