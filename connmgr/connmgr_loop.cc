@@ -177,7 +177,7 @@ void ConnmgrLoop::Tick() {
   std::erase_if(draining_, [&](const Draining& d) {
     return d.stream->ContinueDrain(now - d.since_ms >= patience_ms_);
   });
-  if (pace_ != 0 || !draining_.empty()) loop_.Arm(ending_tick_.get(), kEndingTick);
+  if (ending()) loop_.Arm(ending_tick_.get(), kEndingTick);
 }
 
 void ConnmgrLoop::PublishLinkStats() {

@@ -45,6 +45,7 @@ class ConnmgrLoop {
   void EndStreams(uint32_t pace, std::chrono::milliseconds patience);
   // Tells no more of them. Those told already end.
   void StopEndingStreams();
+  bool ending() const { return pace_ != 0 || !draining_.empty(); }
 
   runtime::EventLoop& loop() { return loop_; }
   const Settings& settings() const { return settings_; }

@@ -82,6 +82,10 @@ std::string ManagerSweptKey(std::string_view manager, uint64_t incarnation) {
 }
 std::string ManagersKey() { return "x:managers"; }
 std::string DrainingKey() { return "x:draining"; }
+std::string BusinessLeaseKey(std::string_view business) {
+  return Concat({"x:{b:", business, "}:lease"});
+}
+std::string BusinessesKey() { return "x:businesses"; }
 std::string GenerationKey(std::string_view node_tag) { return AccountKey(node_tag, "generation"); }
 
 std::string ManagerField(std::string_view manager, uint64_t incarnation) {

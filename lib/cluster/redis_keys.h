@@ -41,6 +41,10 @@ std::string DrainingKey();
 // "<manager>.<incarnation hex>", and back
 std::string ManagerField(std::string_view manager, uint64_t incarnation);
 std::optional<std::pair<std::string, uint64_t>> ParseManagerField(std::string_view field);
+// x:{b:<business server>}:lease – string with time to live
+std::string BusinessLeaseKey(std::string_view business);
+// x:businesses – set: business servers that have or had a lease
+std::string BusinessesKey();
 // x:{node tag}:generation – marker: "<generation> <replication id>" on each master
 std::string GenerationKey(std::string_view node_tag);
 
