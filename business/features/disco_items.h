@@ -1,0 +1,9 @@
+#pragma once
+
+#include "business/feature.h"
+
+namespace business {
+
+Feature DiscoItems();
+
+}  // namespace business

@@ -1,0 +1,32 @@
+#include "business/features/feature_list.h"
+
+#include <memory>
+
+#include "business/features/disco_answers.h"
+#include "business/features/disco_info.h"
+#include "business/features/disco_items.h"
+#include "business/features/entity_time.h"
+#include "business/features/ping.h"
+#include "business/features/session_establishment.h"
+#include "business/features/software_version.h"
+#include "business/message/stanza_ids.h"
+
+namespace business {
+
+std::vector<Feature> AllFeatures(const FeatureWorld& world) {
+  auto answers = std::make_shared<DiscoAnswers>();
+  std::vector<Feature> features;
+  features.push_back(SessionEstablishment());
+  features.push_back(DiscoInfo(answers));
+  features.push_back(DiscoItems());
+  features.push_back(SoftwareVersion());
+  features.push_back(Ping());
+  features.push_back(EntityTime());
+  // First among those that handle messages for an account: what is archived, copied or pushed later
+  // carries the id, and no forged one.
+  features.push_back(StanzaIds(world.domains));
+  *answers = DiscoAnswers::Of(features);
+  return features;
+}
+
+}  // namespace business

@@ -1,0 +1,19 @@
+// Every feature of the business tier, once.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "business/feature.h"
+
+namespace business {
+
+// What features hang on. One per loop, like the features made from it.
+struct FeatureWorld {
+  std::vector<std::string> domains;
+};
+
+// In stage order. Of a default-constructed world: for what is declared, not to be run.
+std::vector<Feature> AllFeatures(const FeatureWorld& world);
+
+}  // namespace business

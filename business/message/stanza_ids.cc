@@ -1,0 +1,66 @@
+#include "business/message/stanza_ids.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/cluster/cluster_id.h"
+#include "lib/xmpp/canonical_writer.h"
+#include "lib/xmpp/element.h"
+#include "lib/xmpp/jid.h"
+#include "lib/xmpp/namespaces.h"
+
+namespace business {
+namespace {
+
+constexpr std::string_view kEndTag = "</message>";
+
+bool NamesUs(const xmpp::Element& child, const std::vector<std::string>& domains) {
+  if (!child.Is("stanza-id", xmpp::ns::kStanzaId)) return false;
+  const auto by = xmpp::Jid::Parse(child.Attr("by"));
+  return by && std::find(domains.begin(), domains.end(), by->domain()) != domains.end();
+}
+
+void RemoveForged(std::string* bytes, const std::vector<std::string>& domains) {
+  auto root = xmpp::Element::Parse(*bytes);
+  if (!root) return;
+  const size_t removed =
+      root->RemoveIf([&](const xmpp::Element& child) { return NamesUs(child, domains); });
+  if (removed > 0) *bytes = root->Write();
+}
+
+}  // namespace
+
+void StampMessage(xmpp::Stanza* message, const std::vector<std::string>& domains,
+                  std::string_view by, std::string_view id) {
+  std::string& bytes = message->bytes;
+  if ((message->flags & xmpp::kHasStanzaId) != 0) RemoveForged(&bytes, domains);
+  if (bytes.ends_with("/>")) {
+    bytes.replace(bytes.size() - 2, 2, ">");  // had no child
+  } else {
+    bytes.resize(bytes.size() - kEndTag.size());
+  }
+  bytes.append("<stanza-id xmlns='").append(xmpp::ns::kStanzaId).append("'");
+  xmpp::AppendAttribute(&bytes, "by", by);
+  xmpp::AppendAttribute(&bytes, "id", id);
+  bytes.append("/>").append(kEndTag);
+}
+
+Feature StanzaIds(std::vector<std::string> domains) {
+  Feature feature;
+  feature.name = "stanza_ids";
+  feature.specs = {{.xep = 359, .version = "0.7"}};
+  feature.disco.account = {xmpp::ns::kStanzaId};
+  feature.stages.push_back(
+      {.stage = Stage::kToAccount,
+       .kinds = kMessages,
+       .now =
+           [domains = std::move(domains)](StageEvent& event) -> StageVerdict {
+             StampMessage(event.stanza, domains, event.to->BareView(),
+                          cluster::ClusterIdText(event.id));
+             return Continue{};
+           },
+       .later = nullptr});
+  return feature;
+}
+
+}  // namespace business

@@ -1,0 +1,23 @@
+// XEP-0359: Unique and Stable Stanza IDs. Stamps each message for a local account with the cluster id
+// under which it is delivered, archived and traced.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "business/feature.h"
+#include "lib/xmpp/stanza.h"
+
+namespace business {
+
+// `domains`: those that this cluster serves.
+Feature StanzaIds(std::vector<std::string> domains);
+
+// Adds `<stanza-id by='by' id='id'/>` as the last child of `message->bytes`, after removing every
+// stanza-id that names one of `domains` or an account of theirs: it was forged (attacks.md row 34).
+// Those of others and origin-id stay.
+void StampMessage(xmpp::Stanza* message, const std::vector<std::string>& domains,
+                  std::string_view by, std::string_view id);
+
+}  // namespace business
