@@ -4,6 +4,7 @@
 #include <absl/functional/any_invocable.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -115,6 +116,8 @@ class LinkServer {
     uint64_t incarnation = 0;
     std::vector<std::string> domains;
     runtime::RpcServer::Options rpc;
+    // In Start, before the first manager can attach: links() are there to be handed out.
+    std::function<void(LinkServer&)> before_accept;
   };
   // `events` has one entry a loop. `unary` answers Admin calls. nullptr when the address is taken.
   static std::unique_ptr<LinkServer> Start(Options options, runtime::LoopGroup* loops,
