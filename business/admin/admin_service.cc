@@ -1,0 +1,97 @@
+#include "business/admin/admin_service.h"
+
+#include <string_view>
+#include <utility>
+
+#include "lib/runtime/log.h"
+#include "proto/admin.pb.h"
+
+namespace business {
+
+using runtime::Task;
+
+namespace {
+
+constexpr std::string_view kService = "/xylem.v1.Admin/";
+
+Task<AdminAnswer> Malformed() {
+  co_return AdminAnswer::InvalidArgument("the request is malformed");
+}
+
+template <typename Room, typename Request>
+std::function<Task<AdminAnswer>(std::string)> Call(Room* room,
+                                                   Task<AdminAnswer> (Room::*method)(Request)) {
+  return [room, method](std::string bytes) {
+    Request request;
+    if (!request.ParseFromString(bytes)) return Malformed();
+    return (room->*method)(std::move(request));
+  };
+}
+
+Task<void> Answer(Task<AdminAnswer> call, runtime::RpcServer::Respond respond) {
+  AdminAnswer answer = co_await call;
+  respond(static_cast<int>(answer.code), std::move(answer.message), std::move(answer.response));
+}
+
+}  // namespace
+
+AdminService::AdminService(Dependencies d, Options options)
+    : loop_(&d.loops->at(0)),
+      config_text_(std::move(d.config_text)),
+      token_(options.token),
+      ender_(d.registry, d.link_server, d.events),
+      users_(d.accounts, &ender_),
+      sessions_(d.registry, d.redis, &ender_),
+      managers_(d.loops, d.redis, d.link_server, std::move(d.sessions_of)),
+      doctor_({.loop = loop_,
+               .store = d.store,
+               .redis = d.redis,
+               .managers = &managers_,
+               .link_server = d.link_server,
+               .redis_addresses = std::move(options.redis_addresses),
+               .certificate_files = std::move(options.certificate_files),
+               .token_bytes = options.token.size()}),
+      methods_{
+          {"AddUser", Call(&users_, &UserMethods::Add)},
+          {"SetPassword", Call(&users_, &UserMethods::SetPassword)},
+          {"DeleteUser", Call(&users_, &UserMethods::Delete)},
+          {"LockUser", Call(&users_, &UserMethods::Lock)},
+          {"GetUser", Call(&users_, &UserMethods::Get)},
+          {"ListUsers", Call(&users_, &UserMethods::List)},
+          {"ListSessions", Call(&sessions_, &SessionMethods::List)},
+          {"KickSession", Call(&sessions_, &SessionMethods::Kick)},
+          {"ListManagers", Call(&managers_, &ManagerMethods::List)},
+          {"DrainManager", Call(&managers_, &ManagerMethods::Drain)},
+          {"PrintConfig", Call(this, &AdminService::PrintConfig)},
+          {"Doctor", Call(&doctor_, &Doctor::Examine)},
+      } {}
+
+void AdminService::Handle(const std::string& method, std::string request,
+                          const std::string& authorization, runtime::RpcServer::Respond respond) {
+  if (!token_.Admits(authorization)) {
+    runtime::LogWarn("admin_refused", "a call without the admin token", {{"method", method}});
+    respond(static_cast<int>(AdminCode::kUnauthenticated), "the admin token is missing or wrong",
+            {});
+    return;
+  }
+  std::string_view name = method;
+  const bool ours = name.substr(0, kService.size()) == kService;
+  if (ours) name.remove_prefix(kService.size());
+  const auto found = methods_.find(name);
+  if (!ours || found == methods_.end()) {
+    respond(static_cast<int>(AdminCode::kUnimplemented), "no such method: " + method, {});
+    return;
+  }
+  loop_->Post([call = &found->second, request = std::move(request),
+               respond = std::move(respond)]() mutable {
+    runtime::Spawn(Answer((*call)(std::move(request)), std::move(respond)));
+  });
+}
+
+Task<AdminAnswer> AdminService::PrintConfig(xylem::v1::Empty) {
+  xylem::v1::ConfigText text;
+  text.set_yaml(config_text_());
+  co_return AdminAnswer::Ok(text);
+}
+
+}  // namespace business
