@@ -146,6 +146,7 @@ void RedisConnection::OnGreeting(const RedisReply& reply) {
   if (reply.IsError()) return Fail(reply.text);
   if (--greetings_ > 0) return;
   state_ = State::kReady;
+  watch_.Cancel();  // the greeting's; the next command arms it by its own times
   owner_->OnReady(this);
 }
 
