@@ -29,6 +29,8 @@ BusinessMetrics::BusinessMetrics()
       repeated(Count("xylem_business_repeated_total", "Submissions already taken")),
       retries(Count("xylem_business_delivery_retries_total", "Deliveries tried again")),
       stale_rows(Count("xylem_business_stale_rows_total", "Registry rows found to be stale")),
+      unsupported(Count("xylem_business_unsupported_items_total",
+                        "Items of managers that this server does not understand yet")),
       handler_exceptions(Count("xylem_business_handler_exceptions_total",
                                "Exceptions of feature handlers, answered internal-server-error")),
       routing_seconds(runtime::Metrics::Get().GetHistogram(

@@ -29,6 +29,7 @@ struct BusinessMetrics {
   runtime::Counter& repeated;
   runtime::Counter& retries;
   runtime::Counter& stale_rows;
+  runtime::Counter& unsupported;  // items of behaviours that this server does not have yet
   runtime::Counter& handler_exceptions;
   runtime::Histogram& routing_seconds;      // from Submit to finished
   // Sampled, one stanza in 64, in microseconds.

@@ -21,7 +21,22 @@ runtime::Task<uint64_t> GenerationWatch::Known() {
   if (current_ != 0) co_return current_;
   auto waiter = std::make_shared<runtime::OneShot<uint64_t>>();
   waiters_.push_back(waiter);
-  const uint64_t generation = co_await *waiter;
+  runtime::OneShot<uint64_t>& known = *waiter;
+  const uint64_t generation = co_await known;
+  co_return generation;
+}
+
+runtime::Task<uint64_t> GenerationWatch::KnownWithin(std::chrono::milliseconds at_most) {
+  if (current_ != 0) co_return current_;
+  auto waiter = std::make_shared<runtime::OneShot<uint64_t>>();
+  waiters_.push_back(waiter);
+  loop_->RunAfter(at_most, [this, waiter] {
+    if (waiter->is_set()) return;
+    std::erase(waiters_, waiter);
+    waiter->Set(0);
+  });
+  runtime::OneShot<uint64_t>& known = *waiter;
+  const uint64_t generation = co_await known;
   co_return generation;
 }
 

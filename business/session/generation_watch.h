@@ -25,6 +25,8 @@ class GenerationWatch {
   void SawOlderAnnouncement();
   // The generation, once it is known.
   runtime::Task<uint64_t> Known();
+  // The same; 0 when it is not known in time.
+  runtime::Task<uint64_t> KnownWithin(std::chrono::milliseconds at_most);
 
  private:
   using Waiter = std::shared_ptr<runtime::OneShot<uint64_t>>;

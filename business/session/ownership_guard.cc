@@ -24,9 +24,15 @@ uint64_t OwnershipGuard::Require(const SessionPtr& session) {
   if (session->check_turn != turn_.turn) {
     session->check_turn = turn_.turn;
     shard_->loop->ScheduleTurnEnd(&turn_);
-    Check(session, ++session->checks);
+    ++session->checks;
+    if (session->state != Session::State::kAnnouncing) Check(session, session->checks);
   }
   return session->checks;
+}
+
+void OwnershipGuard::CheckNow(const SessionPtr& session) {
+  session->absent_since_ms = 0;
+  if (!session->gone() && !session->queue.empty()) Check(session, session->checks);
 }
 
 void OwnershipGuard::Check(const SessionPtr& session, uint64_t number) {
@@ -45,7 +51,8 @@ void OwnershipGuard::OnChecked(const SessionPtr& session, uint64_t number,
     session->absent_since_ms = 0;
     session->queue.CheckPassed(number);
     session->Pump();
-  } else {
+  } else if (session->state != Session::State::kAnnouncing) {
+    // Else its row may only be on the way, and the announcement says whose the session is.
     runtime::Spawn(Investigate(session));
   }
 }
@@ -61,7 +68,7 @@ void OwnershipGuard::CheckAgain(const SessionPtr& session) {
 
 runtime::Task<void> OwnershipGuard::Investigate(SessionPtr session) {
   const auto rows = co_await shard_->registry->Lookup(session->account());
-  if (session->gone()) co_return;
+  if (session->gone() || session->state == Session::State::kAnnouncing) co_return;
   if (!rows) {
     CheckAgain(session);
     co_return;

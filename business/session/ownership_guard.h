@@ -16,7 +16,10 @@ class OwnershipGuard {
   explicit OwnershipGuard(Shard* shard);
 
   // Number of the check that covers what is submitted in this turn; SubmissionQueue waits for it.
+  // While the session is being announced nothing is read: CheckNow does it afterwards.
   uint64_t Require(const SessionPtr& session);
+  // It was announced: reads for all that it submitted meanwhile.
+  void CheckNow(const SessionPtr& session);
 
   // Another owner stands in the record: the manager closes the socket with `conflict`.
   void Fence(const SessionPtr& session);

@@ -36,9 +36,8 @@ class Session : public std::enable_shared_from_this<Session> {
   uint64_t connection() const { return record.owner.connection; }
   cluster::Epoch epoch() const { return record.owner.epoch; }
   bool gone() const { return state == State::kGone; }
-  bool Is(cluster::Epoch epoch) const {
-    return epoch == record.owner.epoch || (former_epoch != 0 && epoch == former_epoch);
-  }
+  // The epoch is the session's own for as long as it lives: an announcement keeps it.
+  bool Is(cluster::Epoch epoch) const { return epoch == record.owner.epoch; }
 
   // Lets the queue go on; what became accepted is told at the end of the turn.
   void Pump();
@@ -48,11 +47,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void SendTicket();
 
   State state = State::kLive;
-  cluster::SessionRecord record;     // as it stands, or soon stands, in the registry
-  cluster::Epoch former_epoch = 0;   // before a new generation renumbered it
+  cluster::SessionRecord record;  // as it stands, or soon stands, in the registry
   std::string mechanism;
   SubmissionQueue queue;
-  uint32_t turn = 0;
+  uint32_t turn = 0;  // of the newest announcement: what was submitted under an older one is dropped
   std::vector<std::string> directed;  // who got directed presence (RFC 6121 §4.6)
 
   // Ownership checks, see OwnershipGuard.
@@ -62,8 +60,22 @@ class Session : public std::enable_shared_from_this<Session> {
   bool recheck_armed = false;
 
   bool accepted_pending = false;  // is in the list of those that are told at the end of the turn
-  bool ending_under_way = false;
-  uint64_t last_in_seq = 0;  // kEnding: ends once this is accepted
+
+  // The last gap that was told, see SessionService.
+  uint64_t gap_expected = 0;
+  uint64_t gap_told_ms = 0;
+
+  struct Announcement {
+    uint64_t generation = 0;  // newest one that the manager knows
+    uint32_t asked = 0;       // how often: one that comes while another runs is run again
+    bool under_way = false;
+  };
+  Announcement announcement;  // see SessionAnnouncer
+
+  // Set by SessionEnder.
+  bool closed = false;            // the socket is gone: kEnding, or will be once it is announced
+  bool ending_under_way = false;  // its row is being removed
+  uint64_t last_in_seq = 0;       // closed: ends once this is accepted
 
  private:
   Shard* const shard_;

@@ -7,6 +7,9 @@
 
 #include "business/link/manager_links.h"
 #include "business/session/session.h"
+#include "business/session/session_announcer.h"
+#include "business/session/session_binder.h"
+#include "business/session/session_ender.h"
 
 namespace business {
 
@@ -38,10 +41,17 @@ class SessionService final : public ManagerEvents {
   void OnLinkDown(const ManagerLinkPtr& link) override;
 
  private:
+  void OpenAuthenticated(const ManagerLinkPtr& link, const xylem::v1::Opened& opened);
+  void Take(const SessionPtr& session, xylem::v1::Submit& submit);
+  void TellGap(const SessionPtr& session);
+
   Shard* const shard_;
   Authenticator* const authenticator_;
   StanzaSink* const stanzas_;
   const Options options_;
+  SessionEnder ender_;
+  SessionBinder binder_;
+  SessionAnnouncer announcer_;
 };
 
 }  // namespace business

@@ -30,6 +30,8 @@ std::string SealSession(const Session& session) {
   ticket.set_priority(record.priority);
   ticket.set_presence_number(record.presence_number);
   ticket.set_peer_address(record.peer_address);
+  ticket.set_redis_generation(record.announced_generation);
+  ticket.set_since_ms(record.since_ms);
 
   size_t room = kMaxTicketBytes - kSealOverhead;
   const size_t fixed = ticket.ByteSizeLong();
@@ -73,6 +75,8 @@ std::optional<OpenedTicket> OpenTicket(const cluster::TicketSealer& sealer,
   record.presence_number = ticket.presence_number();
   record.peer_address = ticket.peer_address();
   record.presence = ticket.presence();
+  record.announced_generation = ticket.redis_generation();
+  record.since_ms = ticket.since_ms();
   for (auto it = ticket.directed().rbegin(); it != ticket.directed().rend(); ++it) {
     opened.directed.push_back(*it);
   }
