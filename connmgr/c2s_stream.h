@@ -62,6 +62,11 @@ class C2sStream final : private ConnectionUser,
   State state() const { return state_; }
   uint64_t connection() const { return number_; }
   const std::string& jid() const { return jid_; }
+  // For the memory accounting test: a parser, a negotiation, bytes read or to be written.
+  bool HoldsMemoryWhileIdle() const {
+    return framer_.HoldsParser() || negotiation_ != nullptr || leftover_ != nullptr ||
+           connection_.queued() != 0;
+  }
 
   // Ends the stream with `error`, once what is queued before it is written.
   void Close(const xmpp::StreamError& error, CloseReason reason);

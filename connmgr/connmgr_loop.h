@@ -57,6 +57,7 @@ class ConnmgrLoop {
   LoopCounters& counters() { return counters_; }
   std::vector<char>& read_buffer() { return read_buffer_; }
   size_t streams() const { return streams_.size(); }
+  const C2sStream& stream(size_t slot) const { return *streams_[slot]; }
 
  private:
   struct EndingTick;
