@@ -10,7 +10,7 @@
 #include "business/admin/admin_token.h"
 #include "business/admin/doctor.h"
 #include "business/admin/manager_methods.h"
-#include "business/admin/session_ender.h"
+#include "business/admin/session_kicker.h"
 #include "business/admin/session_methods.h"
 #include "business/admin/user_methods.h"
 #include "lib/cluster/session_registry.h"
@@ -67,7 +67,7 @@ class AdminService {
   runtime::EventLoop* const loop_;
   const std::function<std::string()> config_text_;
   const AdminToken token_;
-  SessionEnder ender_;
+  SessionKicker ender_;
   UserMethods users_;
   SessionMethods sessions_;
   ManagerMethods managers_;

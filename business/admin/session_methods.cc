@@ -9,7 +9,7 @@
 
 #include "business/admin/page_limit.h"
 #include "business/admin/redis_question.h"
-#include "business/admin/session_ender.h"
+#include "business/admin/session_kicker.h"
 #include "lib/cluster/redis_keys.h"
 #include "lib/xmpp/stream_error.h"
 #include "proto/admin.pb.h"

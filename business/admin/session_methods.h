@@ -18,13 +18,13 @@ class ListSessionsRequest;
 
 namespace business {
 
-class SessionEnder;
+class SessionKicker;
 
 // Lives on loop 0.
 class SessionMethods {
  public:
   SessionMethods(cluster::SessionRegistry* registry, runtime::RedisClient* redis,
-                 SessionEnder* ender)
+                 SessionKicker* ender)
       : registry_(registry), redis_(redis), ender_(ender) {}
 
   // Ordered by JID. Of the whole cluster: a walk through the managers' sets of accounts, no
@@ -44,7 +44,7 @@ class SessionMethods {
 
   cluster::SessionRegistry* const registry_;
   runtime::RedisClient* const redis_;
-  SessionEnder* const ender_;
+  SessionKicker* const ender_;
 };
 
 }  // namespace business

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "business/admin/page_limit.h"
-#include "business/admin/session_ender.h"
+#include "business/admin/session_kicker.h"
 #include "business/auth/account_admin.h"
 #include "lib/runtime/log.h"
 #include "lib/xmpp/jid.h"

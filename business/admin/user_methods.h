@@ -17,12 +17,12 @@ class UserRequest;
 namespace business {
 
 class AccountAdmin;
-class SessionEnder;
+class SessionKicker;
 
 // Lives on loop 0. What changed is logged with its JID, never with a password.
 class UserMethods {
  public:
-  UserMethods(AccountAdmin* accounts, SessionEnder* sessions)
+  UserMethods(AccountAdmin* accounts, SessionKicker* sessions)
       : accounts_(accounts), sessions_(sessions) {}
 
   runtime::Task<AdminAnswer> Add(xylem::v1::AddUserRequest request);
@@ -38,7 +38,7 @@ class UserMethods {
   runtime::Task<AdminAnswer> Changed(std::string jid, const char* event);
 
   AccountAdmin* const accounts_;
-  SessionEnder* const sessions_;
+  SessionKicker* const sessions_;
 };
 
 }  // namespace business

@@ -33,6 +33,8 @@ struct Series {
   std::unique_ptr<Gauge> gauge;
   std::unique_ptr<Histogram> histogram;
   std::function<double()> read;
+  std::function<Histogram::Snapshot()> read_histogram;
+  std::vector<double> bounds;  // of read_histogram
 };
 
 struct Family {
@@ -51,21 +53,26 @@ void SetValue(MetricType type, double value, ClientMetric* out) {
   }
 }
 
+void SetHistogram(const Histogram::Snapshot& snapshot, const std::vector<double>& bounds,
+                  ClientMetric* out) {
+  uint64_t cumulative = 0;
+  for (size_t i = 0; i < snapshot.buckets.size(); ++i) {
+    cumulative += snapshot.buckets[i];
+    const double bound =
+        i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
+    out->histogram.bucket.push_back({cumulative, bound});
+  }
+  out->histogram.sample_count = snapshot.count;
+  out->histogram.sample_sum = snapshot.sum;
+}
+
 ClientMetric Collect(MetricType type, const Labels& labels, const Series& series) {
   ClientMetric out;
   out.label = PrometheusLabels(labels);
   if (series.histogram) {
-    Histogram::Snapshot snapshot = series.histogram->Read();
-    uint64_t cumulative = 0;
-    for (size_t i = 0; i < snapshot.buckets.size(); ++i) {
-      cumulative += snapshot.buckets[i];
-      double bound = i < series.histogram->bounds().size()
-                         ? series.histogram->bounds()[i]
-                         : std::numeric_limits<double>::infinity();
-      out.histogram.bucket.push_back({cumulative, bound});
-    }
-    out.histogram.sample_count = snapshot.count;
-    out.histogram.sample_sum = snapshot.sum;
+    SetHistogram(series.histogram->Read(), series.histogram->bounds(), &out);
+  } else if (series.read_histogram) {
+    SetHistogram(series.read_histogram(), series.bounds, &out);
   } else if (series.counter) {
     SetValue(type, static_cast<double>(series.counter->value()), &out);
   } else if (series.gauge) {
@@ -156,6 +163,15 @@ void Metrics::AddCounterFunction(const std::string& name, const std::string& hel
                                  const Labels& labels, std::function<double()> read) {
   std::lock_guard lock(impl_->mutex);
   impl_->FamilyOf(name, help, MetricType::Counter).series[labels] = {.read = std::move(read)};
+}
+
+void Metrics::AddHistogramFunction(const std::string& name, const std::string& help,
+                                   std::vector<double> bounds, const Labels& labels,
+                                   std::function<Histogram::Snapshot()> read) {
+  std::lock_guard lock(impl_->mutex);
+  Series& series = impl_->FamilyOf(name, help, MetricType::Histogram).series[labels];
+  series.bounds = std::move(bounds);
+  series.read_histogram = std::move(read);
 }
 
 void Metrics::AddCounterFamily(const std::string& name, const std::string& help,

@@ -69,6 +69,10 @@ class Metrics {
                         std::function<double()> read);
   void AddCounterFunction(const std::string& name, const std::string& help, const Labels& labels,
                           std::function<double()> read);
+  // A histogram that is kept elsewhere: bounds.size() + 1 buckets.
+  void AddHistogramFunction(const std::string& name, const std::string& help,
+                            std::vector<double> bounds, const Labels& labels,
+                            std::function<Histogram::Snapshot()> read);
 
   // Series that come and go, as kinds of threads: value of `label` → number.
   void AddCounterFamily(const std::string& name, const std::string& help, const std::string& label,

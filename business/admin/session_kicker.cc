@@ -1,4 +1,4 @@
-#include "business/admin/session_ender.h"
+#include "business/admin/session_kicker.h"
 
 #include <optional>
 #include <utility>
@@ -14,7 +14,7 @@ using cluster::SessionRecord;
 using runtime::Result;
 using runtime::Task;
 
-Task<Result<uint32_t>> SessionEnder::End(xmpp::BareJid account, std::string resource,
+Task<Result<uint32_t>> SessionKicker::End(xmpp::BareJid account, std::string resource,
                                          xmpp::StreamError error) {
   Result<std::vector<SessionRecord>> rows = co_await registry_->Lookup(account);
   if (!rows) co_return rows.error();

@@ -19,9 +19,9 @@ class SessionEvents;
 // Lives on loop 0. The row goes first, so that whatever becomes of the socket the session is over
 // (R3); then the socket is closed with `error`, and contacts see one `unavailable`. The session's
 // home tells those that only got its directed presence, when the manager says Closed.
-class SessionEnder {
+class SessionKicker {
  public:
-  SessionEnder(cluster::SessionRegistry* registry, std::function<LinkServer*()> link_server,
+  SessionKicker(cluster::SessionRegistry* registry, std::function<LinkServer*()> link_server,
                SessionEvents* events)
       : registry_(registry), link_server_(std::move(link_server)), events_(events) {}
 

@@ -1,0 +1,48 @@
+#include "business/business_loop.h"
+
+#include "business/features/feature_list.h"
+
+namespace business {
+
+BusinessLoop::BusinessLoop(runtime::EventLoop* loop, const Shared& shared)
+    : shard_{.loop = loop,
+             .registry = &registry_,
+             .ids = &ids_,
+             .sealer = shared.sealer,
+             .features = &features_,
+             .events = &presence_,
+             .sessions = &sessions_,
+             .guard = &guard_,
+             .generation = &generation_,
+             .metrics = shared.metrics,
+             .domains = shared.settings->domains},
+      redis_(runtime::RedisClient::Create(loop, shared.settings->redis)),
+      registry_(redis_.get()),
+      ids_(cluster::DeriveSecret(shared.settings->secret, "xylem cluster id 1")),
+      generation_(loop),
+      sessions_(&shard_),
+      guard_(&shard_),
+      features_(AllFeatures({.domains = shared.settings->domains})),
+      presence_(&shard_),
+      dispatcher_(&shard_, &presence_),
+      account_store_(shared.store->Accounts(loop)),
+      account_cache_(loop, account_store_.get(), &registry_, shared.settings->cache_time),
+      account_admin_(loop, account_store_.get(), &registry_, shared.workers,
+                     {.domains = shared.settings->domains,
+                      .scram_iterations = shared.settings->auth.scram_iterations}),
+      authenticator_(Authenticator::Create(loop, shared.settings->auth, &account_cache_,
+                                           shared.workers, shared.sealer)),
+      session_service_(&shard_, authenticator_.get(), &dispatcher_,
+                       SessionOptions(*shared.settings, features_)),
+      observer_(&session_service_, shared.on_link) {}
+
+SessionService::Options BusinessLoop::SessionOptions(const Settings& settings,
+                                                     const FeatureSet& features) {
+  SessionService::Options options;
+  options.max_resources = settings.resources;
+  options.replace = settings.replace;
+  options.stream_features = [&features] { return features.StreamFeatures(); };
+  return options;
+}
+
+}  // namespace business
