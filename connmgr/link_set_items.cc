@@ -16,8 +16,9 @@ using xylem::v1::Down;
 
 // The contract says 2 KiB; above this it is not kept (R7).
 constexpr size_t kMaxTicketBytes = 32 << 10;
-// The same gap is filled again only after this time: each stanza behind it reports it.
-constexpr uint64_t kSameGapMs = 1000;
+// The same gap is filled again only after this time: each stanza behind it may report it. Less than
+// the time after which a business server reports it again.
+constexpr uint64_t kSameGapMs = 500;
 
 // (connection, epoch, …) opens most items.
 struct Named {
@@ -259,7 +260,8 @@ void LinkSet::OnGap(BusinessLink* link, const xylem::v1::Control_Gap& gap) {
   const uint64_t now = loop_->NowMs();
   const bool recent = now - session->gap_ms < kSameGapMs;
   // What was sent before an announcement is refused until the announcement arrives.
-  if (recent && (session->unanswered || session->gap_expected == gap.expected())) return;
+  if (recent && session->unanswered) return;
+  if (recent && gap.expected() != 0 && session->gap_expected == gap.expected()) return;
   session->gap_ms = now;
   session->gap_expected = gap.expected();
   // A server that knows less than it accepted, or more than was said, has to be told.

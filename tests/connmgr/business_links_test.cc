@@ -289,6 +289,17 @@ TEST_F(LinksTest, AServerThatDoesNotKnowTheSessionIsToldOnce) {
   ASSERT_EQ(business.Count(Up::kAnnounce), 1u);
   EXPECT_EQ(business.Said(Up::kAnnounce)[0].announce().ticket(),
             FakeBusiness::TicketOf(stream->number));
+
+  // Once that is answered, the same word is news again.
+  Down accepted;
+  accepted.mutable_accepted()->set_connection(stream->number);
+  accepted.mutable_accepted()->set_epoch(FakeBusiness::EpochOf(stream->number));
+  accepted.mutable_accepted()->set_up_to(1);
+  business.Send(accepted);
+  business.Send(gap);
+  ASSERT_TRUE(Eventually([&] { return business.Count(Up::kSubmit) == 10; }));
+  EXPECT_EQ(business.Count(Up::kAnnounce), 2u);
+  EXPECT_EQ(business.Said(Up::kSubmit)[7].submit().in_seq(), 2u);
 }
 
 // R3: another owner stands in the record.
