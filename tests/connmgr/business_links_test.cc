@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -182,6 +184,70 @@ TEST_F(LinksTest, ALostHomeHandsOverToTheOtherServer) {
   EXPECT_EQ(stats().links_lost, 1u);
   EXPECT_EQ(stats().resubmitted, 1u);
   EXPECT_EQ(stats().rehomed, 1u);
+}
+
+// I1 on this side: whatever dies and comes back, every stanza is accepted, and no server sees one
+// whose predecessor it does not know.
+TEST_F(LinksTest, EveryStanzaIsAcceptedThroughKillsAndReturns) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  std::vector<std::unique_ptr<FakeBusiness>> servers;
+  uint64_t incarnation = 0;
+  std::vector<std::string> violations;
+  const auto start = [&](int i, int port) {
+    return std::make_unique<FakeBusiness>(
+        FakeBusiness::Options{.instance = "business-" + std::to_string(i + 1),
+                              .incarnation = ++incarnation,
+                              .port = port});
+  };
+  for (int i = 0; i < 2; ++i) servers.push_back(start(i, 0));
+  const std::vector<int> ports = {servers[0]->port(), servers[1]->port()};
+  StartLinks({servers[0]->address(), servers[1]->address()}, {.window_stanzas = 8});
+  ASSERT_TRUE(Live(2));
+  for (int i = 0; i < 20; ++i) {
+    NewSession(AccountAt(1, i));
+    NewSession(AccountAt(2, i));
+  }
+  const auto end = [&](std::unique_ptr<FakeBusiness>& server) {
+    server->Kill();
+    for (auto& text : server->violations()) violations.push_back(text);
+    server = nullptr;
+  };
+  const auto submit_some = [&] {
+    On([&] {
+      xmpp::Stanza stanza;
+      stanza.bytes = "<message/>";
+      for (auto& stream : streams) {
+        for (unsigned n = random() % 4; n > 0 && !stream->full; --n) {
+          stream->full = links->Submit(stream->number, stanza) == Window::kFull;
+          ++stream->submitted;
+        }
+      }
+    });
+  };
+  for (int round = 0; round < 30; ++round) {
+    for (unsigned n = random() % 20; n > 0; --n) submit_some();
+    const size_t i = random() % 2;
+    if (servers[i] != nullptr) {
+      end(servers[i]);
+    } else {
+      servers[i] = start(static_cast<int>(i), ports[i]);
+    }
+    for (unsigned n = random() % 20; n > 0; --n) submit_some();
+    if (random() % 2 == 0) continue;
+    const int alive = (servers[0] != nullptr) + (servers[1] != nullptr);
+    ASSERT_TRUE(Live(alive));
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    if (servers[i] == nullptr) servers[i] = start(static_cast<int>(i), ports[i]);
+  }
+  ASSERT_TRUE(EventuallyOn([&] { return links->UnacceptedTotal() == 0; }));
+  for (auto& server : servers) end(server);
+  EXPECT_EQ(violations, std::vector<std::string>());
+  EXPECT_EQ(On([&] { return links->sessions(); }), 40u);
+  EXPECT_GT(On([&] { return streams[0]->submitted; }), 8u);
+  EXPECT_GT(stats().rehomed, 40u);
 }
 
 TEST_F(LinksTest, WithoutAnyServerStanzasWaitForOneThatComesBack) {

@@ -75,6 +75,11 @@ std::vector<xylem::v1::Hello> FakeBusiness::hellos() const {
   return hellos_;
 }
 
+std::vector<std::string> FakeBusiness::violations() const {
+  std::lock_guard lock(mutex_);
+  return violations_;
+}
+
 int FakeBusiness::open_streams() const {
   std::lock_guard lock(mutex_);
   return open_streams_;
@@ -136,7 +141,35 @@ void FakeBusiness::OnFrame(Stream* stream, std::string_view bytes) {
   }
   for (const Up& item : frame.up()) {
     said_.push_back(item);
+    Watch(stream, item);
     Answer(stream, item);
+  }
+}
+
+void FakeBusiness::Watch(Stream* stream, const Up& item) {
+  switch (item.item_case()) {
+    case Up::kAnnounce: {
+      uint64_t& next = stream->next_in_seq[item.announce().connection()];
+      next = std::max(next, item.announce().accepted() + 1);
+      return;
+    }
+    case Up::kMoved:
+      stream->next_in_seq.erase(item.moved().connection());
+      return;
+    case Up::kSubmit: {
+      const xylem::v1::Submit& submit = item.submit();
+      const auto known = stream->next_in_seq.find(submit.connection());
+      if (known == stream->next_in_seq.end()) {
+        violations_.push_back("not announced: " + std::to_string(submit.connection()));
+      } else if (submit.in_seq() > known->second) {
+        violations_.push_back("gap before " + std::to_string(submit.in_seq()));
+      } else {
+        known->second = std::max(known->second, submit.in_seq() + 1);
+      }
+      return;
+    }
+    default:
+      return;
   }
 }
 
@@ -190,6 +223,7 @@ void FakeBusiness::AnswerNegotiate(Stream* stream, const xylem::v1::Negotiate& n
   outcome.set_outcome(Negotiated::BOUND);
   outcome.set_epoch(EpochOf(negotiate.connection()));
   outcome.set_jid("somebody@localhost/here");
+  stream->next_in_seq[negotiate.connection()] = 1;
   Add(stream, answer);
   Down ticket;
   ticket.mutable_ticket()->set_connection(negotiate.connection());

@@ -49,6 +49,10 @@ class FakeBusiness {
   std::vector<xylem::v1::Hello> hellos() const;
   int open_streams() const;
 
+  // What a business server must never see: a stanza of a session that it was not told of on that
+  // stream, or one whose predecessor did not come on it.
+  std::vector<std::string> violations() const;
+
   void Send(const xylem::v1::Down& item);
   void SendRaw(std::string frame);  // as a frame of its own
   void Change(const std::function<void(Options&)>& change);
@@ -63,10 +67,11 @@ class FakeBusiness {
   struct Stream {
     std::unique_ptr<runtime::RpcStream> rpc;
     std::unique_ptr<runtime::RpcBatch> batch;
-    std::string raw;
+    std::map<uint64_t, uint64_t> next_in_seq;  // by connection
   };
 
   void OnFrame(Stream* stream, std::string_view frame);
+  void Watch(Stream* stream, const xylem::v1::Up& item);
   void Answer(Stream* stream, const xylem::v1::Up& item);
   void AnswerNegotiate(Stream* stream, const xylem::v1::Negotiate& negotiate);
   static void Add(Stream* stream, const xylem::v1::Down& item);
@@ -75,6 +80,7 @@ class FakeBusiness {
   Options options_;
   std::vector<xylem::v1::Up> said_;
   std::vector<xylem::v1::Hello> hellos_;
+  std::vector<std::string> violations_;
   int open_streams_ = 0;
 
   runtime::LinkCounters counters_;

@@ -47,12 +47,17 @@ struct TestStream final : LinkClient {
     }
     return outcome;
   }
-  void OnWindowOpen() override { ++opened; }
+  void OnWindowOpen() override {
+    ++opened;
+    full = false;
+  }
   void OnCloseOrder(xmpp::StreamError error, bool fenced) override {
     orders.emplace_back(error.condition, fenced);
   }
 
   uint64_t number = 0;
+  uint64_t submitted = 0;
+  bool full = false;
   TakenOutcome outcome = TakenOutcome::kTaken;
   std::vector<xylem::v1::Negotiated> answers;
   std::vector<Written> written;
