@@ -44,7 +44,9 @@ ExitCode PrintConfig(AdminClient& client, Output& output) {
   if (output.json()) {
     output.WriteJson({{"yaml", text.yaml()}});
   } else {
-    output.WriteLine(text.yaml());
+    std::string yaml = text.yaml();
+    if (!yaml.empty() && yaml.back() == '\n') yaml.pop_back();
+    output.WriteLine(yaml);
   }
   return ExitCode::kOk;
 }

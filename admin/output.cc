@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "lib/runtime/json_text.h"
 
@@ -13,8 +14,9 @@ namespace {
 // escaped (attacks.md row 54).
 std::string Printable(const std::string& text) {
   std::string quoted = runtime::JsonString(text);
-  const bool plain = quoted.size() == text.size() + 2;
-  return plain ? text : quoted;
+  const auto harmless = static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return c == '"' || c == '\\'; }));
+  return quoted.size() == text.size() + 2 + harmless ? text : quoted;
 }
 
 size_t Width(const std::string& text) {  // in characters
@@ -51,7 +53,12 @@ void Output::WriteTable(const std::vector<std::vector<std::string>>& rows) {
 }
 
 void Output::WriteLine(const std::string& text) { *out_ << text << std::endl; }
-void Output::WriteNote(const std::string& text) { *err_ << "xylemctl: " << text << std::endl; }
+void Output::WriteNote(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    *err_ << "xylemctl: " << Printable(line) << std::endl;
+  }
+}
 
 ExitCode Output::Fail(const Failure& failure) {
   WriteNote(failure.text);

@@ -22,7 +22,7 @@ class Output {
   // The first row is the header. Nothing but the header: nothing is written.
   void WriteTable(const std::vector<std::vector<std::string>>& rows);
   void WriteLine(const std::string& text);
-  // A remark that is no part of the answer, on stderr.
+  // A remark that is no part of the answer, on stderr, line by line.
   void WriteNote(const std::string& text);
   // The sentence on stderr; with --json also {"error": {"code", "text"}} as the one object.
   ExitCode Fail(const Failure& failure);
