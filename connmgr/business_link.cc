@@ -173,11 +173,15 @@ void BusinessLink::WatchQueue() {
 }
 
 void BusinessLink::SendOpened(std::string_view opened) {
-  if (up()) batch_.Add(Up::kOpenedFieldNumber, opened);
+  if (!up()) return;
+  batch_.Add(Up::kOpenedFieldNumber, opened);
+  WatchQueue();
 }
 
 void BusinessLink::SendNegotiate(std::string_view negotiate) {
-  if (up()) batch_.Add(Up::kNegotiateFieldNumber, negotiate);
+  if (!up()) return;
+  batch_.Add(Up::kNegotiateFieldNumber, negotiate);
+  WatchQueue();
 }
 
 void BusinessLink::SendSubmit(const LinkSession& session, uint64_t in_seq,
@@ -236,6 +240,7 @@ void BusinessLink::SendClosedUnbound(uint64_t connection, std::string_view reaso
   writer.Fixed64(Closed::kConnectionFieldNumber, connection);
   writer.Bytes(Closed::kReasonFieldNumber, reason);
   batch_.Add(Up::kClosedFieldNumber, scratch_);
+  WatchQueue();
 }
 
 void BusinessLink::SendMoved(uint64_t connection, uint64_t epoch) {
@@ -246,6 +251,7 @@ void BusinessLink::SendMoved(uint64_t connection, uint64_t epoch) {
   writer.Fixed64(Moved::kConnectionFieldNumber, connection);
   writer.Fixed64(Moved::kEpochFieldNumber, epoch);
   batch_.Add(Up::kMovedFieldNumber, scratch_);
+  WatchQueue();
 }
 
 bool BusinessLink::Take(uint64_t number) {

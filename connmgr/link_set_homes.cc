@@ -31,6 +31,11 @@ void LinkSet::OnDiscovered(const std::vector<BusinessAddress>& addresses) {
       return found.address == link->address();
     });
   }
+  // A link that is up stays as long as it lasts.
+  std::erase_if(links_, [](const auto& link) {
+    return link->retired && (link->state() == BusinessLink::State::kWaiting ||
+                             link->state() == BusinessLink::State::kConnecting);
+  });
   for (const BusinessAddress& found : addresses) {
     const bool known = std::any_of(links_.begin(), links_.end(), [&](const auto& link) {
       return link->address() == found.address;
