@@ -25,7 +25,6 @@ using runtime::Result;
 using runtime::Task;
 using State = GenerationStore::State;
 
-constexpr std::chrono::milliseconds kCheckEvery(1000);
 constexpr std::chrono::milliseconds kRetryEvery(200);  // while Redis or the store gives no answer
 // Each round raises by one; more than one is needed only if SQL is behind Redis' marker.
 constexpr int kMaxRounds = 64;
@@ -122,8 +121,9 @@ std::string NewToken() {
 struct GenerationKeeper::Impl : std::enable_shared_from_this<Impl> {
   using OnGeneration = absl::AnyInvocable<void(uint64_t)>;
 
-  Impl(runtime::EventLoop* l, RedisClient* r, GenerationStore* s, OnGeneration o)
-      : loop(l), redis(r), store(s), on_generation(std::move(o)), timer(this) {}
+  Impl(runtime::EventLoop* l, RedisClient* r, GenerationStore* s, OnGeneration o,
+       std::chrono::milliseconds e)
+      : loop(l), redis(r), store(s), on_generation(std::move(o)), check_every(e), timer(this) {}
 
   void CheckSoon() {
     if (checking) {
@@ -143,7 +143,8 @@ struct GenerationKeeper::Impl : std::enable_shared_from_this<Impl> {
       if (self->stopped) co_return;
     } while (self->again);
     self->checking = false;
-    self->loop->Arm(&self->timer, known ? kCheckEvery : kRetryEvery);
+    self->loop->Arm(&self->timer,
+                    known ? self->check_every : std::min(self->check_every, kRetryEvery));
   }
 
   // True when what SQL says fits what Redis says.
@@ -222,6 +223,7 @@ struct GenerationKeeper::Impl : std::enable_shared_from_this<Impl> {
   RedisClient* const redis;
   GenerationStore* const store;
   OnGeneration on_generation;
+  const std::chrono::milliseconds check_every;
   uint64_t current = 0;
   bool checking = false, again = false;
   bool troubled = false;  // said so in the log
@@ -231,8 +233,9 @@ struct GenerationKeeper::Impl : std::enable_shared_from_this<Impl> {
 
 GenerationKeeper::GenerationKeeper(runtime::EventLoop* loop, RedisClient* redis,
                                    GenerationStore* store,
-                                   absl::AnyInvocable<void(uint64_t generation)> on_generation)
-    : impl_(std::make_shared<Impl>(loop, redis, store, std::move(on_generation))) {}
+                                   absl::AnyInvocable<void(uint64_t generation)> on_generation,
+                                   std::chrono::milliseconds check_every)
+    : impl_(std::make_shared<Impl>(loop, redis, store, std::move(on_generation), check_every)) {}
 
 GenerationKeeper::~GenerationKeeper() {
   impl_->stopped = true;
