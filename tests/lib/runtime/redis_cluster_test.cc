@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <memory>
 #include <set>
 
 #include "lib/runtime/redis_slots.h"
+#include "tests/lib/runtime/redis_cluster_servers.h"
 #include "tests/lib/runtime/redis_fixture.h"
 
 namespace runtime {
@@ -14,56 +16,23 @@ const RedisScript kSetBoth("set_both",
                            "redis.call('SET', KEYS[1], ARGV[1]) "
                            "return redis.call('INCR', KEYS[2])");
 
-// Three masters with a third of the slots each, made once for all tests here.
 class RedisCluster : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    for (auto& node : nodes_) {
-      node = std::make_unique<RedisServer>(
-          RedisServer::Words{"--cluster-enabled", "yes", "--cluster-port",
-                             std::to_string(FreePort()), "--cluster-node-timeout", "2000"},
-          FreePort());
-    }
-    for (size_t i = 0; i < 3; ++i) {
-      const int first = static_cast<int>(i) * 5461;
-      const int last = i == 2 ? kRedisSlots - 1 : first + 5460;
-      ASSERT_EQ(
-          nodes_[i]->Do({"CLUSTER", "ADDSLOTSRANGE", std::to_string(first), std::to_string(last)}),
-          "OK");
-      if (i == 0) continue;
-      ASSERT_EQ(nodes_[0]->Do({"CLUSTER", "MEET", "127.0.0.1", std::to_string(nodes_[i]->port()),
-                               BusPort(*nodes_[i])}),
-                "OK");
-    }
-    for (auto& node : nodes_) {
-      ASSERT_TRUE(Eventually([&] {
-        std::string info = node->Do({"CLUSTER", "INFO"});
-        return info.find("cluster_state:ok") != std::string::npos &&
-               info.find("cluster_slots_ok:16384") != std::string::npos &&
-               info.find("cluster_known_nodes:3") != std::string::npos;
-      }));
-    }
-  }
-  static void TearDownTestSuite() {
-    for (auto& node : nodes_) node = nullptr;
-  }
+  static void SetUpTestSuite() { nodes_ = std::make_unique<RedisClusterServers>(); }
+  static void TearDownTestSuite() { nodes_ = nullptr; }
 
-  static std::string BusPort(const RedisServer& node) {
-    std::string port = node.Do({"CONFIG", "GET", "cluster-port"});
-    port = port.substr(port.find('\n') + 1);
-    return port.substr(0, port.find('\n'));
-  }
+  static RedisServer& Node(size_t i) { return (*nodes_)[i]; }
   static RedisOptions Options(size_t seed = 0) {
-    RedisOptions options = RedisOnLoop::OptionsFor(nodes_[seed]->address());
+    RedisOptions options = RedisOnLoop::OptionsFor(Node(seed).address());
     options.cluster = true;
     return options;
   }
-  static size_t OwnerOf(int slot) { return std::min<size_t>(static_cast<size_t>(slot) / 5461, 2); }
-  static std::string IdOf(size_t node) { return nodes_[node]->Do({"CLUSTER", "MYID"}); }
+  static size_t OwnerOf(int slot) { return RedisClusterServers::OwnerOf(slot); }
+  static std::string IdOf(size_t node) { return nodes_->IdOf(node); }
 
-  static std::array<std::unique_ptr<RedisServer>, 3> nodes_;
+  static std::unique_ptr<RedisClusterServers> nodes_;  // one for all tests here
 };
-std::array<std::unique_ptr<RedisServer>, 3> RedisCluster::nodes_;
+std::unique_ptr<RedisClusterServers> RedisCluster::nodes_;
 
 TEST_F(RedisCluster, GoesToTheMasterOfEachSlot) {
   RedisOnLoop redis(Options());
@@ -77,7 +46,7 @@ TEST_F(RedisCluster, GoesToTheMasterOfEachSlot) {
     const std::string key = "key" + std::to_string(i);
     const size_t owner = OwnerOf(RedisSlot(key));
     ++keys[owner];
-    EXPECT_EQ(nodes_[owner]->Do({"GET", key}), std::to_string(i));
+    EXPECT_EQ(Node(owner).Do({"GET", key}), std::to_string(i));
   }
   for (int n : keys) EXPECT_GT(n, 10);
   ASSERT_TRUE(Eventually([&] { return redis.IsUp(); }));
@@ -125,11 +94,11 @@ TEST_F(RedisCluster, FollowsASlotThatIsMoving) {
   const size_t from = OwnerOf(RedisSlot(there)), to = (from + 1) % 3;
   redis.Must({"SET", there, "1"});
   redis.Must({"SET", gone, "2"});
-  ASSERT_EQ(nodes_[to]->Do({"CLUSTER", "SETSLOT", slot, "IMPORTING", IdOf(from)}), "OK");
-  ASSERT_EQ(nodes_[from]->Do({"CLUSTER", "SETSLOT", slot, "MIGRATING", IdOf(to)}), "OK");
+  ASSERT_EQ(Node(to).Do({"CLUSTER", "SETSLOT", slot, "IMPORTING", IdOf(from)}), "OK");
+  ASSERT_EQ(Node(from).Do({"CLUSTER", "SETSLOT", slot, "MIGRATING", IdOf(to)}), "OK");
   auto migrate = [&](const std::string& key) {
-    return nodes_[from]->Do(
-        {"MIGRATE", "127.0.0.1", std::to_string(nodes_[to]->port()), key, "0", "2000"});
+    return Node(from).Do(
+        {"MIGRATE", "127.0.0.1", std::to_string(Node(to).port()), key, "0", "2000"});
   };
   ASSERT_EQ(migrate(gone), "OK");
 
@@ -146,7 +115,7 @@ TEST_F(RedisCluster, FollowsASlotThatIsMoving) {
 
   ASSERT_EQ(migrate(there), "OK");
   for (size_t node : {to, from, 3 - to - from}) {
-    ASSERT_EQ(nodes_[node]->Do({"CLUSTER", "SETSLOT", slot, "NODE", IdOf(to)}), "OK");
+    ASSERT_EQ(Node(node).Do({"CLUSTER", "SETSLOT", slot, "NODE", IdOf(to)}), "OK");
   }
   const uint64_t asked = redis.client()->stats().redirects;
   EXPECT_EQ(redis.Must({"GET", there}).text, "1");
