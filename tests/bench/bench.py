@@ -62,11 +62,11 @@ class Xylem:
         with sqlite3.connect(path, timeout=30) as database:
             for name in names:
                 jid = f"{name}@localhost"
-                database.execute("INSERT OR IGNORE INTO account (jid, created, password_changed, locked) "
-                                 "VALUES (?, ?, ?, 0)", (jid, now, now))
+                database.execute("INSERT INTO account (jid, domain, created, password_changed, locked) "
+                                 "VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING", (jid, "localhost", now, now))
                 database.executemany(
-                    "INSERT OR IGNORE INTO credential (jid, hash, iterations, salt, stored_key, server_key) "
-                    "VALUES (?, ?, ?, ?, ?, ?)", [(jid, *row) for row in rows])
+                    "INSERT INTO credential (jid, hash, iterations, salt, stored_key, server_key) "
+                    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [(jid, *row) for row in rows])
 
 
 def cpu_seconds(pids):

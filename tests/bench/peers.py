@@ -209,13 +209,14 @@ modules:
 
 
 def scram_rows(password, iterations=10000):
-    """(hash number, iterations, salt, stored key, server key) for Xylem's store."""
+    """(hash, iterations, salt, stored key, server key) for Xylem's store."""
     salt = b"bench-salt-0123456789"
     rows = []
-    for number, name in enumerate(("sha1", "sha256", "sha512")):
+    for name in ("sha1", "sha256", "sha512"):
         salted = hashlib.pbkdf2_hmac(name, password.encode(), salt, iterations)
         stored = hashlib.new(name, hmac.digest(salted, b"Client Key", name)).digest()
-        rows.append((number, iterations, salt, stored, hmac.digest(salted, b"Server Key", name)))
+        server = hmac.digest(salted, b"Server Key", name)
+        rows.append((name.upper().replace("SHA", "SHA-"), iterations, salt, stored, server))
     return rows
 
 

@@ -150,11 +150,11 @@ def add_users(cluster, names, password="secret"):
     with sqlite3.connect(os.path.join(cluster.data, "store", "xylem.db"), timeout=30) as database:
         for name in missing:
             jid, now = f"{name}@{cluster.domain}", int(time.time())
-            database.execute("INSERT OR IGNORE INTO account (jid, created, password_changed, locked) "
-                             "VALUES (?, ?, ?, 0)", (jid, now, now))
+            database.execute("INSERT INTO account (jid, domain, created, password_changed, locked) "
+                             "VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING", (jid, cluster.domain, now, now))
             database.executemany(
-                "INSERT OR IGNORE INTO credential (jid, hash, iterations, salt, stored_key, server_key) "
-                "VALUES (?, ?, ?, ?, ?, ?)", [(jid, *row) for row in rows])
+                "INSERT INTO credential (jid, hash, iterations, salt, stored_key, server_key) "
+                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [(jid, *row) for row in rows])
             cluster.users[name] = password
     database.close()
     return missing
