@@ -8,8 +8,8 @@
 
 namespace business {
 
-// 50 ms, doubled up to 1 s, each shortened by up to a half at random: thousands of sessions that wait
-// for one Redis must not come back in step. Lives in the coroutine that pauses.
+// 50 ms, doubled up to 1 s, each shortened by up to a half at random: thousands of sessions that
+// wait for one Redis must not come back in step. Lives in the coroutine that pauses.
 class Backoff {
  public:
   explicit Backoff(runtime::EventLoop* loop) : loop_(loop) {}

@@ -25,7 +25,8 @@ std::string BeginIq(std::string_view type, std::string_view id) {
 
 // The one <bind/>; nullptr if the iq is not a request to bind.
 const Element* BindOf(const Element& iq) {
-  if (!iq.Is("iq", ns::kClient) || iq.Attr("type") != "set" || iq.Attr("id").empty()) return nullptr;
+  if (!iq.Is("iq", ns::kClient) || iq.Attr("type") != "set" || iq.Attr("id").empty())
+    return nullptr;
   const std::vector<const Element*> children = iq.Elements();
   return children.size() == 1 && children[0]->Is("bind", ns::kBind) ? children[0] : nullptr;
 }

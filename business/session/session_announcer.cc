@@ -26,17 +26,16 @@ constexpr uint64_t kCatchUpMs = 5000;
 
 SessionPtr MakeSession(Shard* shard, const ManagerLinkPtr& link, OpenedTicket ticket) {
   std::string full = ticket.account.ToString() + "/" + ticket.record.resource;
-  auto session = std::make_shared<Session>(
-      shard, link, xmpp::FullJid::FromNormalized(std::move(full)), std::move(ticket.record),
-      std::move(ticket.mechanism));
+  auto session =
+      std::make_shared<Session>(shard, link, xmpp::FullJid::FromNormalized(std::move(full)),
+                                std::move(ticket.record), std::move(ticket.mechanism));
   session->directed = std::move(ticket.directed);
   return session;
 }
 
 }  // namespace
 
-void SessionAnnouncer::OnAnnounce(const ManagerLinkPtr& link,
-                                  const xylem::v1::Announce& announce) {
+void SessionAnnouncer::OnAnnounce(const ManagerLinkPtr& link, const xylem::v1::Announce& announce) {
   const SessionPtr session = Take(link, announce);
   if (!session) return;
   session->state = Session::State::kAnnouncing;
@@ -49,8 +48,7 @@ void SessionAnnouncer::OnAnnounce(const ManagerLinkPtr& link,
   StartWaiting();
 }
 
-SessionPtr SessionAnnouncer::Take(const ManagerLinkPtr& link,
-                                  const xylem::v1::Announce& announce) {
+SessionPtr SessionAnnouncer::Take(const ManagerLinkPtr& link, const xylem::v1::Announce& announce) {
   const auto fenced = [&](std::string_view why) {
     shard_->metrics->fenced.Add();
     runtime::LogInfo("announcement_refused", why,
@@ -60,12 +58,12 @@ SessionPtr SessionAnnouncer::Take(const ManagerLinkPtr& link,
   };
   std::optional<OpenedTicket> ticket =
       OpenTicket(*shard_->sealer, *link, announce.connection(), announce.ticket());
-  if (!ticket || ticket->record.session.empty() ||
-      ticket->record.owner.epoch != announce.epoch()) {
+  if (!ticket || ticket->record.session.empty() || ticket->record.owner.epoch != announce.epoch()) {
     return fenced("the ticket is not of this session");
   }
   SessionPtr session = shard_->sessions->Find(link.get(), announce.connection());
-  if (session && session->epoch() > announce.epoch()) return fenced("the session has a newer epoch");
+  if (session && session->epoch() > announce.epoch())
+    return fenced("the session has a newer epoch");
   if (session && session->Is(announce.epoch())) {
     if (session->ending_under_way || announce.turn() < session->turn) return nullptr;
     // It was handled elsewhere meanwhile. What is dropped is submitted again.
@@ -137,8 +135,7 @@ runtime::Task<SessionAnnouncer::Outcome> SessionAnnouncer::Announce(SessionPtr s
 
 void SessionAnnouncer::Announced(const SessionPtr& session) {
   shard_->metrics->announced.Add();
-  session->link()->SendAccepted(session->connection(), session->epoch(),
-                                session->queue.accepted());
+  session->link()->SendAccepted(session->connection(), session->epoch(), session->queue.accepted());
   session->SendTicket();
   session->state = Session::State::kLive;
   shard_->guard->CheckNow(session);

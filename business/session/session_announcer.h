@@ -1,4 +1,5 @@
-// Sessions that managers announce: re-homed, or in need of a row under a new Redis generation (R11).
+// Sessions that managers announce: re-homed, or in need of a row under a new Redis generation
+// (R11).
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,8 @@ namespace business {
 
 class SessionEnder;
 
-// One per loop, lives on it. A manager may announce all its sessions at once: they run side by side,
-// as many as leave the stanzas' look-ups room in the Redis client's queue.
+// One per loop, lives on it. A manager may announce all its sessions at once: they run side by
+// side, as many as leave the stanzas' look-ups room in the Redis client's queue.
 class SessionAnnouncer {
  public:
   SessionAnnouncer(Shard* shard, SessionEnder* ender) : shard_(shard), ender_(ender) {}

@@ -43,8 +43,8 @@ bool IsOf(const cluster::Owner& owner, const ManagerLink& link, uint64_t connect
          owner.manager == link.manager();
 }
 
-// RFC 6120 §7.6.1. The same whichever server makes it: where an answer was lost with its server, the
-// bind asked again replaces the row that nobody knows of. Keyed, so nobody else can guess it.
+// RFC 6120 §7.6.1. The same whichever server makes it: where an answer was lost with its server,
+// the bind asked again replaces the row that nobody knows of. Keyed, so nobody else can guess it.
 std::string MadeUpResource(const Shard& shard, const ManagerLink& link, uint64_t connection) {
   return cluster::ClusterIdText(shard.ids->Make(link.manager(), connection, "resource",
                                                 cluster::HexText(link.incarnation())));
@@ -82,8 +82,8 @@ void SessionBinder::Bind(const ManagerLinkPtr& link, uint64_t connection, std::s
 
   cluster::BindRequest& request = pending->request;
   request.account = identity.account;
-  request.resource = bind.resource.empty() ? MadeUpResource(*shard_, *link, connection)
-                                           : std::move(bind.resource);
+  request.resource =
+      bind.resource.empty() ? MadeUpResource(*shard_, *link, connection) : std::move(bind.resource);
   request.max_resources = options_.max_resources;
   request.replace = options_.replace;
   request.record.owner.manager = link->manager();
@@ -94,7 +94,8 @@ void SessionBinder::Bind(const ManagerLinkPtr& link, uint64_t connection, std::s
   request.record.peer_address = identity.peer_address;
   pending->identity = std::move(identity);
 
-  Abandon(link.get(), connection);  // the manager asks once; should it ask twice, the last one counts
+  Abandon(link.get(),
+          connection);  // the manager asks once; should it ask twice, the last one counts
   links_[link.get()][connection] = pending;
   runtime::Spawn(Run(std::move(pending)));
 }
@@ -214,7 +215,8 @@ runtime::Task<void> SessionBinder::EndBound(PendingPtr pending, SessionRecord ro
 
 void SessionBinder::Replaced(const Pending& pending, const SessionRecord& old) {
   shard_->metrics->replaced.Add();
-  // Not the stream that is about to be bound: its bind was lost with another server and is repeated.
+  // Not the stream that is about to be bound: its bind was lost with another server and is
+  // repeated.
   if (!IsOf(old.owner, *pending.link, pending.connection)) {
     shard_->links->Close(old.owner, {xmpp::StreamCondition::kConflict, {}, {}});
   }

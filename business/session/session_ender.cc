@@ -20,9 +20,8 @@ constexpr std::chrono::milliseconds kDrainDeadline{30000};
 constexpr uint64_t kTriedAtLeastMs = 60000;
 
 bool Stands(const std::vector<cluster::SessionRecord>& rows, const std::string& resource) {
-  return std::any_of(rows.begin(), rows.end(), [&](const cluster::SessionRecord& row) {
-    return row.resource == resource;
-  });
+  return std::any_of(rows.begin(), rows.end(),
+                     [&](const cluster::SessionRecord& row) { return row.resource == resource; });
 }
 
 }  // namespace
@@ -94,8 +93,8 @@ runtime::Task<bool> SessionEnder::EndRow(ManagerLinkPtr link, xmpp::BareJid acco
       co_return true;
     }
     if (ended) {
-      // Another owner stands: whoever replaced the session has told of it. Nobody stands: Redis lost
-      // the row, and nobody but us can tell.
+      // Another owner stands: whoever replaced the session has told of it. Nobody stands: Redis
+      // lost the row, and nobody but us can tell.
       const auto rows = co_await shard_->registry->Lookup(account);
       if (rows) {
         if (!Stands(*rows, record.resource)) Tell(account, record, directed);

@@ -20,7 +20,8 @@ namespace ns = xmpp::ns;
 using xmpp::StreamCondition;
 using xylem::v1::Negotiated;
 
-// While a gap stays what it is: one order to go back is enough for all that is on the way behind it.
+// While a gap stays what it is: one order to go back is enough for all that is on the way behind
+// it.
 constexpr uint64_t kGapAgainMs = 1000;
 
 void Close(const ManagerLinkPtr& link, uint64_t connection, StreamCondition condition) {
@@ -39,11 +40,10 @@ std::optional<OpenedTicket> IdentityOf(const Shard& shard, const ManagerLink& li
   return ticket;
 }
 
-// RFC 6120 §7.4, and the session establishment of RFC 3921 that nobody needs but some clients ask for.
-std::string BindFeatures() {
+// RFC 6120 §7.4: bind is what an authenticated stream has to do next.
+std::string BindFeature() {
   std::string out = "<bind xmlns='";
-  out.append(ns::kBind).append("'/><session xmlns='").append(ns::kSession);
-  return out.append("'><optional/></session>");
+  return out.append(ns::kBind).append("'/>");
 }
 
 xmpp::Stanza StanzaOf(xylem::v1::Envelope& envelope) {
@@ -52,12 +52,12 @@ xmpp::Stanza StanzaOf(xylem::v1::Envelope& envelope) {
   const bool known_kind = kind >= 1 && kind <= static_cast<uint32_t>(xmpp::StanzaKind::kNonza);
   stanza.kind = known_kind ? static_cast<xmpp::StanzaKind>(kind) : xmpp::StanzaKind::kNonza;
   const bool known_type = envelope.type() <= static_cast<uint32_t>(xmpp::StanzaType::kInvalid);
-  stanza.type = known_type ? static_cast<xmpp::StanzaType>(envelope.type())
-                           : xmpp::StanzaType::kInvalid;
+  stanza.type =
+      known_type ? static_cast<xmpp::StanzaType>(envelope.type()) : xmpp::StanzaType::kInvalid;
   const bool known_verdict =
       envelope.verdict() <= static_cast<uint32_t>(xmpp::Verdict::kJidMalformed);
-  stanza.verdict = known_verdict ? static_cast<xmpp::Verdict>(envelope.verdict())
-                                 : xmpp::Verdict::kBadRequest;
+  stanza.verdict =
+      known_verdict ? static_cast<xmpp::Verdict>(envelope.verdict()) : xmpp::Verdict::kBadRequest;
   stanza.flags = envelope.flags();
   stanza.id = std::move(*envelope.mutable_id());
   stanza.to = std::move(*envelope.mutable_to());
@@ -103,7 +103,7 @@ void SessionService::OpenAuthenticated(const ManagerLinkPtr& link,
   Negotiated answer;
   answer.set_connection(opened.connection());
   answer.set_outcome(Negotiated::FEATURES);
-  std::string features = BindFeatures();
+  std::string features = BindFeature();
   if (options_.stream_features) features += options_.stream_features();
   answer.set_features(std::move(features));
   link->SendNegotiated(std::move(answer));
@@ -112,8 +112,7 @@ void SessionService::OpenAuthenticated(const ManagerLinkPtr& link,
 void SessionService::OnNegotiate(const ManagerLinkPtr& link, const xylem::v1::Negotiate& element) {
   if (element.namespace_() == ns::kSasl) return authenticator_->OnSasl(link, element);
   const uint64_t connection = element.connection();
-  std::optional<OpenedTicket> identity =
-      IdentityOf(*shard_, *link, connection, element.ticket());
+  std::optional<OpenedTicket> identity = IdentityOf(*shard_, *link, connection, element.ticket());
   if (!identity) return Close(link, connection, StreamCondition::kNotAuthorized);
   if (element.namespace_() != ns::kBind) {
     return Close(link, connection, StreamCondition::kUnsupportedStanzaType);
