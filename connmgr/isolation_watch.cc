@@ -52,6 +52,7 @@ void IsolationWatch::Look() {
       &redis_, [this, here = std::weak_ptr<bool>(here_)](const runtime::Result<size_t>& alive) {
         if (here.expired()) return;
         asking_ = false;
+        ++answers_;
         OnAlive(alive.has_value() && *alive > 0);
       });
 }

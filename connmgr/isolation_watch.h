@@ -24,6 +24,7 @@ class IsolationWatch final : private runtime::Timer {
 
   void Start();
   bool isolated() const { return isolated_; }
+  uint64_t answers() const { return answers_; }  // how often Redis was asked to the end
 
  private:
   void Look();
@@ -37,6 +38,7 @@ class IsolationWatch final : private runtime::Timer {
   const Drain& drain_;
   bool isolated_ = false;   // clients are being closed
   bool asking_ = false;     // Redis has the question
+  uint64_t answers_ = 0;
   uint64_t lost_ms_ = 0;    // since when no link lives
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // answers come later than the end
 };

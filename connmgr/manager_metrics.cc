@@ -37,9 +37,9 @@ struct Named {
 
 constexpr Named kCounters[] = {
     {"xylem_connmgr_accepted_connections_total", "Sockets accepted.", &LoopCounters::accepted},
-    {"xylem_connmgr_received_bytes_total", "Bytes from clients, as XML: behind TLS and PROXY.",
+    {"xylem_connmgr_received_bytes_total", "Bytes from clients: PROXY headers, and XML after TLS.",
      &LoopCounters::bytes_in},
-    {"xylem_connmgr_sent_bytes_total", "Bytes to clients, as XML: before TLS.",
+    {"xylem_connmgr_sent_bytes_total", "Bytes of XML to clients, before TLS.",
      &LoopCounters::bytes_out},
     {"xylem_connmgr_invalid_stanzas_total",
      "Stanzas submitted with a verdict other than ok: they are answered with an error.",
