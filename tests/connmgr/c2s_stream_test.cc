@@ -1,6 +1,9 @@
 #include "connmgr/c2s_stream.h"
 
 #include <gmock/gmock.h>
+#include <malloc.h>
+
+#include <cstdio>
 
 #include "tests/connmgr/loop_fixture.h"
 
@@ -414,6 +417,30 @@ TEST_F(C2sStreamTest, HoldsNoBuffersWhileIdle) {
   });
   client.Send("<message>");
   EXPECT_TRUE(Becomes([&] { return loop_->stream(0).HoldsMemoryWhileIdle(); }));
+}
+
+// performance.md, goals: the manager's part of an idle user is at most 1.5 KiB (plain), with room here
+// for what the test itself holds of each.
+TEST_F(C2sStreamTest, CostsLittleWhileIdle) {
+  static_assert(sizeof(Connection) <= 104);
+  static_assert(sizeof(C2sStream) <= 304);
+  constexpr size_t kSessions = 200;
+  settings_.accepts_per_second = 0;
+  Start();
+  std::vector<std::unique_ptr<TestClient>> clients;
+  auto log_in = [&] {
+    clients.push_back(std::make_unique<TestClient>(port()));
+    clients.back()->LogIn();
+  };
+  for (size_t i = 0; i < 20; ++i) log_in();  // pools are filled
+  OnLoop([] {});
+  const size_t before = mallinfo2().uordblks;
+  for (size_t i = 0; i < kSessions; ++i) log_in();
+  OnLoop([&] { links_->opened.clear(); });
+  const size_t each = (mallinfo2().uordblks - before) / kSessions;
+  RecordProperty("bytes_per_idle_session", static_cast<int>(each));
+  std::printf("%zu bytes for an idle session, test's own part included\n", each);
+  EXPECT_LE(each, 2048u);
 }
 
 TEST_F(C2sStreamTest, FreesItsPlaceWhenTheClientIsGone) {
