@@ -56,7 +56,7 @@ class Settings:
                 return f"--set {key}: the ports are {', '.join(PORTS)}"
             if not value.isdigit() or not 0 <= int(value) < 65536:
                 return f"--set {key}: '{value}' is no port"
-            self.ports[rest] = int(value) or free_port()
+            self.ports[rest] = int(value) or self.unused_port()
         elif key == "redis.appendfsync":
             if value not in ("everysec", "always", "no"):
                 return f"--set {key}: everysec, always or no"
@@ -80,8 +80,15 @@ class Settings:
     def port_of(self, name):
         """A free port, chosen once and kept: a process that is started again listens where it did."""
         if name not in self.internal:
-            self.internal[name] = free_port()
+            self.internal[name] = self.unused_port()
         return self.internal[name]
+
+    def unused_port(self):
+        """Free, and given to nobody here: the kernel may well offer a port twice before anybody listens on it."""
+        while True:
+            port = free_port()
+            if port not in self.internal.values() and port not in self.ports.values():
+                return port
 
 
 def free_port():
