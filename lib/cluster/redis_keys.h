@@ -45,7 +45,7 @@ std::optional<std::pair<std::string, uint64_t>> ParseManagerField(std::string_vi
 std::string BusinessLeaseKey(std::string_view business);
 // x:businesses – set: business servers that have or had a lease
 std::string BusinessesKey();
-// x:{node tag}:generation – marker: "<generation> <replication id>" on each master
+// x:{node tag}:generation – marker: "<generation> <replication id> <token>" on each master
 std::string GenerationKey(std::string_view node_tag);
 
 }  // namespace cluster
