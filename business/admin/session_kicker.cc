@@ -15,7 +15,7 @@ using runtime::Result;
 using runtime::Task;
 
 Task<Result<uint32_t>> SessionKicker::End(xmpp::BareJid account, std::string resource,
-                                         xmpp::StreamError error) {
+                                          xmpp::StreamError error) {
   Result<std::vector<SessionRecord>> rows = co_await registry_->Lookup(account);
   if (!rows) co_return rows.error();
   uint32_t ended = 0;

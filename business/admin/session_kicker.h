@@ -22,7 +22,7 @@ class SessionEvents;
 class SessionKicker {
  public:
   SessionKicker(cluster::SessionRegistry* registry, std::function<LinkServer*()> link_server,
-               SessionEvents* events)
+                SessionEvents* events)
       : registry_(registry), link_server_(std::move(link_server)), events_(events) {}
 
   // Sessions of `account`, or the one of `resource`; how many were ended. An error leaves those
