@@ -87,6 +87,19 @@ TEST_F(C2sStreamTest, RefusesStanzasBeforeBind) {
   EXPECT_THAT(client.ReadToEnd(), HasSubstr("<not-authorized xmlns="));
 }
 
+// attacks.md row 21: what came before the restart is the beginning of the new stream, and no more.
+TEST_F(C2sStreamTest, TakesNothingIntoTheRestartedStream) {
+  Start();
+  TestClient client(port());
+  client.OpenStream();
+  client.ReadTo("</stream:features>");
+  client.Send(std::string(kAuth) + "<message to='romeo@example.test'><body>x</body></message>");
+  const std::string words = client.ReadToEnd();
+  EXPECT_THAT(words, testing::ContainsRegex("<success[^>]*><\\?xml[^>]*><stream:stream[^>]*>"
+                                            "<stream:error><bad-namespace-prefix"));
+  EXPECT_EQ(Submitted(), 0u);
+}
+
 TEST_F(C2sStreamTest, RefusesTooMuchBeforeAuthentication) {
   Start();
   TestClient client(port());
