@@ -70,7 +70,7 @@ void RpcBatch::OnWritable() { ScheduleFlush(); }
 std::string* RpcBatch::Open(int field, size_t size) {
   size_t item = 1 + WireWriter::VarintSize(size) + size;  // fields of the oneof are below 16
   size_t whole = 1 + WireWriter::VarintSize(item) + item;
-  if (frames_.empty() || frames_.back().items >= kMaxItems ||
+  if (frames_.empty() || frames_.back().alone || frames_.back().items >= kMaxItems ||
       frames_.back().bytes.size() + whole > kMaxBytes) {
     frames_.emplace_back();
   }
@@ -88,10 +88,9 @@ std::string* RpcBatch::Open(int field, size_t size) {
 void RpcBatch::AddHello(const google::protobuf::MessageLite& hello) {
   CHECK(frames_.empty());
   Frame& frame = frames_.emplace_back();
-  frame.items = kMaxItems;  // alone in its frame
+  frame.alone = true;
   WireWriter(&frame.bytes).BytesAlways(kHelloField, hello.SerializeAsString());
   queued_bytes_ += frame.bytes.size();
-  queued_items_ += kMaxItems;
   ScheduleFlush();
 }
 

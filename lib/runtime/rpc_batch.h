@@ -99,6 +99,7 @@ class RpcBatch {
   struct Frame {
     std::string bytes;
     uint32_t items = 0;
+    bool alone = false;  // the hello's
   };
   struct Flusher : TurnEnd {
     explicit Flusher(RpcBatch* b);
