@@ -147,6 +147,7 @@ void C2sStream::AskForFeatures() {
     opened.set_alpn(tls->Alpn());
     opened.set_tls_version(tls->Version());
     opened.set_tls_exporter(tls->ExporterBinding());
+    opened.set_tls_unique(tls->UniqueBinding());
     opened.set_tls_server_end_point(tls->EndPointBinding());
     opened.set_client_certificate(tls->PeerCertificateDer());
   }

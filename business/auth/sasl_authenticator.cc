@@ -126,7 +126,8 @@ void SaslAuthenticator::OnOpened(const ManagerLinkPtr& link, const xylem::v1::Op
   stream->peer_address = opened.peer_address();
   stream->tls = !opened.tls_version().empty();
   stream->bindings = {.tls_exporter = opened.tls_exporter(),
-                      .tls_server_end_point = opened.tls_server_end_point()};
+                      .tls_server_end_point = opened.tls_server_end_point(),
+                      .tls_unique = opened.tls_unique()};
   stream->offer = xmpp::sasl::MakeOffer(stream->tls, stream->bindings, options_.mechanisms);
   links_[link.get()][opened.connection()] = stream;
   ++streams_;

@@ -78,6 +78,9 @@ class TlsSession {
   bool Resumed() const;
   std::string ExporterBinding()
       const;  // RFC 9266; empty below TLS 1.3 without extended master secret
+  // RFC 5929 §3, at TLS 1.3 as clients took it over without a definition; empty below TLS 1.3
+  // without extended master secret.
+  std::string UniqueBinding() const;
   std::string EndPointBinding()
       const;  // RFC 5929 §4 of our (server: own, client: peer's) certificate
   std::string PeerCertificateDer() const;

@@ -163,6 +163,16 @@ std::string TlsSession::ExporterBinding() const {
   return {reinterpret_cast<char*>(out), sizeof out};
 }
 
+std::string TlsSession::UniqueBinding() const {
+  if (SSL_version(ssl_) < TLS1_3_VERSION && SSL_get_extms_support(ssl_) != 1) return {};
+  unsigned char out[EVP_MAX_MD_SIZE];
+  // The Finished that came first: the client's, unless an earlier session went on.
+  const bool ours = (SSL_is_server(ssl_) != 0) == (SSL_session_reused(ssl_) != 0);
+  const size_t size = ours ? SSL_get_finished(ssl_, out, sizeof out)
+                           : SSL_get_peer_finished(ssl_, out, sizeof out);
+  return {reinterpret_cast<char*>(out), size};
+}
+
 std::string TlsSession::EndPointBinding() const {
   if (!SSL_is_server(ssl_)) return EndPointHash(SSL_get0_peer_certificate(ssl_));
   const auto* snapshot = static_cast<const TlsSnapshot*>(keep_.get());

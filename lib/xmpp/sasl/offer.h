@@ -12,11 +12,15 @@ namespace xmpp::sasl {
 
 inline constexpr std::string_view kTlsExporter = "tls-exporter";
 inline constexpr std::string_view kTlsServerEndPoint = "tls-server-end-point";
+inline constexpr std::string_view kTlsUnique = "tls-unique";
 
 // What the TLS connection offers to bind to; raw bytes, empty = not to be had.
 struct ChannelBindings {
   std::string tls_exporter;          // RFC 9266
   std::string tls_server_end_point;  // RFC 5929 §4
+  // RFC 5929 §3. Taken, never offered. COMPAT(slixmpp 1.8, 2024): binds with it whatever the server
+  // lists, also at TLS 1.3, and has no other way in then (RFC 5802 §6 bars `y` where -PLUS is listed).
+  std::string tls_unique;
 };
 
 // Must hold exactly what was advertised, whoever serves it: XEP-0474 signs these two lists.

@@ -77,6 +77,7 @@ std::optional<std::string> ScramServer::ExpectedBinding(const ClientFirst& first
   std::string data;
   if (first.binding_type == kTlsExporter) data = bindings_.tls_exporter;
   if (first.binding_type == kTlsServerEndPoint) data = bindings_.tls_server_end_point;
+  if (first.binding_type == kTlsUnique) data = bindings_.tls_unique;
   if (data.empty()) return std::nullopt;
   return data;
 }

@@ -24,7 +24,8 @@ using xmpp::sasl::ScramClient;
 using xylem::v1::Negotiated;
 
 const ChannelBindings kBindings{.tls_exporter = std::string("\x01\x00exporter", 10),
-                                .tls_server_end_point = "certificate hash"};
+                                .tls_server_end_point = "certificate hash",
+                                .tls_unique = "first finished"};
 
 // What the authenticator sends to a manager, as it comes.
 class FakeLink : public ManagerLink {
@@ -130,6 +131,7 @@ class AuthenticatorTest : public AuthTest {
       opened.set_tls_version("TLSv1.3");
       opened.set_tls_exporter(kBindings.tls_exporter);
       opened.set_tls_server_end_point(kBindings.tls_server_end_point);
+      opened.set_tls_unique(kBindings.tls_unique);
     }
     return opened;
   }
@@ -256,7 +258,8 @@ TEST_F(AuthenticatorTest, LogsInByEachPlusMechanismAndBinding) {
                                                      {"SCRAM-SHA-512-PLUS", Hash::kSha512}};
   const std::pair<const char*, std::string> bindings[] = {
       {"tls-exporter", kBindings.tls_exporter},
-      {"tls-server-end-point", kBindings.tls_server_end_point}};
+      {"tls-server-end-point", kBindings.tls_server_end_point},
+      {"tls-unique", kBindings.tls_unique}};
   uint64_t connection = 0;
   for (const auto& [mechanism, hash] : mechanisms) {
     for (const auto& [type, data] : bindings) {
