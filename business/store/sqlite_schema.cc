@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "business/store/collections_schema.h"
 #include "lib/runtime/log.h"
 
 namespace business {
@@ -70,6 +71,7 @@ const std::vector<Migration>& StoreMigrations() {
           stamp INTEGER NOT NULL
         ) STRICT;
       )sql"},
+      {2, kCollectionsSchema},
   };
   return steps;
 }

@@ -5,7 +5,11 @@
 #include <utility>
 
 #include "business/store/sqlite_account_store.h"
+#include "business/store/sqlite_archive_store.h"
 #include "business/store/sqlite_generation_store.h"
+#include "business/store/sqlite_offline_store.h"
+#include "business/store/sqlite_owner_store.h"
+#include "business/store/sqlite_roster_store.h"
 
 namespace business {
 
@@ -52,6 +56,22 @@ std::unique_ptr<AccountStore> SqliteStore::Accounts(EventLoop* loop) {
 
 std::unique_ptr<cluster::GenerationStore> SqliteStore::Generations(EventLoop* loop) {
   return std::make_unique<SqliteGenerationStore>(database_.get(), loop);
+}
+
+std::unique_ptr<OwnerStore> SqliteStore::Owners(EventLoop* loop) {
+  return std::make_unique<SqliteOwnerStore>(database_.get(), loop);
+}
+
+std::unique_ptr<RosterStore> SqliteStore::Rosters(EventLoop* loop) {
+  return std::make_unique<SqliteRosterStore>(database_.get(), loop);
+}
+
+std::unique_ptr<OfflineStore> SqliteStore::Offline(EventLoop* loop) {
+  return std::make_unique<SqliteOfflineStore>(database_.get(), loop);
+}
+
+std::unique_ptr<ArchiveStore> SqliteStore::Archives(EventLoop* loop) {
+  return std::make_unique<SqliteArchiveStore>(database_.get(), loop);
 }
 
 Task<Result<Store::Report>> SqliteStore::Check(EventLoop* loop) {

@@ -17,6 +17,10 @@ class SqliteStore : public Store {
 
   std::unique_ptr<AccountStore> Accounts(runtime::EventLoop* loop) override;
   std::unique_ptr<cluster::GenerationStore> Generations(runtime::EventLoop* loop) override;
+  std::unique_ptr<OwnerStore> Owners(runtime::EventLoop* loop) override;
+  std::unique_ptr<RosterStore> Rosters(runtime::EventLoop* loop) override;
+  std::unique_ptr<OfflineStore> Offline(runtime::EventLoop* loop) override;
+  std::unique_ptr<ArchiveStore> Archives(runtime::EventLoop* loop) override;
   runtime::Task<runtime::Result<Report>> Check(runtime::EventLoop* loop) override;
 
  private:

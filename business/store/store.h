@@ -7,6 +7,10 @@
 #include <string>
 
 #include "business/store/account_store.h"
+#include "business/store/archive_store.h"
+#include "business/store/offline_store.h"
+#include "business/store/owner_store.h"
+#include "business/store/roster_store.h"
 #include "lib/cluster/generation.h"
 #include "lib/runtime/event_loop.h"
 #include "lib/runtime/result.h"
@@ -30,6 +34,11 @@ class Store {
   // Each lives on `loop` and must not outlive this.
   virtual std::unique_ptr<AccountStore> Accounts(runtime::EventLoop* loop) = 0;
   virtual std::unique_ptr<cluster::GenerationStore> Generations(runtime::EventLoop* loop) = 0;
+
+  virtual std::unique_ptr<OwnerStore> Owners(runtime::EventLoop* loop) = 0;
+  virtual std::unique_ptr<RosterStore> Rosters(runtime::EventLoop* loop) = 0;
+  virtual std::unique_ptr<OfflineStore> Offline(runtime::EventLoop* loop) = 0;
+  virtual std::unique_ptr<ArchiveStore> Archives(runtime::EventLoop* loop) = 0;
 
   struct Report {
     std::chrono::microseconds write{};  // from submission to synced

@@ -67,9 +67,17 @@ void StoreReader::RunBatch(std::vector<StoreOperationPtr>& batch) {
     wait.Observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - operation->asked).count());
   }
+  if (connection_ != nullptr && connection_->InTransaction()) connection_->Query("COMMIT").Run();
 }
 
+// Has a connection in a transaction: what one operation reads in several statements is of one
+// moment.
 bool StoreReader::Usable() {
+  if (!Opened()) return false;
+  return connection_->InTransaction() || connection_->Query("BEGIN").Run();
+}
+
+bool StoreReader::Opened() {
   if (connection_ != nullptr && !connection_->lost()) return true;
   if (connection_ != nullptr) connection_->Abandon();
   connection_.reset();

@@ -14,7 +14,8 @@
 
 namespace business {
 
-// Submit from any thread. Reads see every write that was answered before they were asked.
+// Submit from any thread. Reads see every write that was answered before they were asked, and each
+// sees one moment of the store.
 class StoreReader {
  public:
   StoreReader(std::string path, uint32_t queue, std::unique_ptr<SqliteConnection> connection);
@@ -26,6 +27,7 @@ class StoreReader {
   void Run();
   void RunBatch(std::vector<StoreOperationPtr>& batch);
   bool Usable();
+  bool Opened();
 
   const std::string path_;
   const uint32_t limit_;

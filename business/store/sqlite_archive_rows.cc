@@ -1,0 +1,82 @@
+#include "business/store/sqlite_archive_rows.h"
+
+#include <string>
+
+namespace business {
+
+using runtime::Result;
+using xmpp::Jid;
+
+Result<std::optional<ArchiveRecord>> FindArchive(SqliteConnection& connection,
+                                                 std::string_view owner) {
+  SqliteQuery row = connection
+                        .Query(
+                            "SELECT a.id, a.position, a.stamp, a.mark, a.indexed, a.oldest "
+                            "FROM owner o JOIN archive a ON a.owner = o.id WHERE o.jid = ?1")
+                        .Bind(1, owner);
+  if (!row.Step()) {
+    if (!row.ok()) return connection.LastError();
+    return std::optional<ArchiveRecord>();
+  }
+  ArchiveRecord archive{.id = row.Int(0),
+                        .position = row.Int(1),
+                        .stamp = row.Int(2),
+                        .mark = row.Int(3),
+                        .indexed = row.Int(4)};
+  if (!row.IsNull(5)) archive.oldest = row.Int(5);
+  return std::optional(archive);
+}
+
+ArchiveRow ReadArchiveRow(const SqliteQuery& row) {
+  std::string with = row.Text(3);
+  const std::string resource = row.Text(4);
+  if (!resource.empty()) with += "/" + resource;
+  return {.position = PositionOf(row.Int(0)),
+          .stamp_ms = row.Int(1),
+          .effect = row.Text(2),
+          .with = Jid::FromNormalized(std::move(with)),
+          .direction = row.Int(5) != 0 ? ArchiveDirection::kIncoming : ArchiveDirection::kOutgoing,
+          .hidden = row.Int(6) != 0,
+          .flags = static_cast<uint32_t>(row.Int(7)),
+          .bytes = row.Text(8),
+          .origin = row.Text(9),
+          .origin_id = row.Text(10)};
+}
+
+// An id is the beginning of an effect: what follows it are the effect's two bytes of index.
+Result<std::optional<int64_t>> FindArchiveRow(SqliteConnection& connection,
+                                              const ArchiveRecord& archive, std::string_view id) {
+  const std::string last = std::string(id) + "\xff\xff";
+  SqliteQuery row = connection
+                        .Query(
+                            "SELECT id FROM archive_row WHERE archive = ?1 AND effect >= ?2 AND "
+                            "effect <= ?3 AND hidden = 0 ORDER BY effect LIMIT 1")
+                        .Bind(1, archive.id)
+                        .BindBlob(2, id)
+                        .BindBlob(3, last);
+  if (row.Step()) return std::optional(row.Int(0));
+  if (!row.ok()) return connection.LastError();
+  return std::optional<int64_t>();
+}
+
+int64_t RemoveArchiveRows(SqliteConnection& connection, const ArchiveRecord& archive, int64_t first,
+                          int64_t last) {
+  // FTS5 keeps no copy of the text: it is told what it indexed.
+  if (!connection
+           .Query("INSERT INTO archive_text (archive_text, rowid, body) "
+                  "SELECT 'delete', id, body FROM archive_row "
+                  "WHERE id >= ?1 AND id <= min(?2, ?3) AND body IS NOT NULL")
+           .Bind(1, first)
+           .Bind(2, last)
+           .Bind(3, archive.RowId(archive.indexed))
+           .Run() ||
+      !connection.Query("DELETE FROM archive_row WHERE id >= ?1 AND id <= ?2")
+           .Bind(1, first)
+           .Bind(2, last)
+           .Run()) {
+    return -1;
+  }
+  return connection.Changes();
+}
+
+}  // namespace business
