@@ -63,7 +63,7 @@ class ClientCore final : public internal::RpcStreamCore {
     return queue_->StartOp([&](grpc::CompletionQueue*) { call_->Read(into, op); });
   }
   bool StartWrite(const grpc::ByteBuffer& frame, RpcOp* op) override {
-    return queue_->StartOp([&](grpc::CompletionQueue*) { call_->Write(frame, op); });
+    return queue_->StartQuickOp([&](grpc::CompletionQueue*) { call_->Write(frame, op); });
   }
   bool StartHalfClose(RpcOp* op) override {
     return queue_->StartOp([&](grpc::CompletionQueue*) { call_->WritesDone(op); });

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "lib/runtime/event_loop.h"
 #include "lib/runtime/rpc.h"
@@ -46,6 +47,18 @@ class RpcQueue : public std::enable_shared_from_this<RpcQueue> {
     start(queue_.get());
     return true;
   }
+  // The same, on the loop's thread, for an operation that is mostly done when `start` returns, as a
+  // write is that the socket takes at once: then no thread is woken, and its `done` runs at the end
+  // of the turn.
+  template <typename Start>
+  bool StartQuickOp(Start&& start) {
+    std::lock_guard lock(gate_);
+    if (closed_) return false;
+    BeginQuickOp();
+    start(queue_.get());
+    EndQuickOp();
+    return true;
+  }
   // No new operations; what is in flight comes back (whoever cancelled it), the thread ends. What
   // came back last is handed to the loop, or given back muted if the loop runs no more.
   void Shutdown();
@@ -58,8 +71,18 @@ class RpcQueue : public std::enable_shared_from_this<RpcQueue> {
   RpcStats stats() const;
 
  private:
+  struct QuickEnd final : TurnEnd {
+    explicit QuickEnd(RpcQueue* q)
+        : TurnEnd([](TurnEnd* end) { static_cast<QuickEnd*>(end)->queue->DrainQuick(); }),
+          queue(q) {}
+    RpcQueue* const queue;
+  };
+
   void Run();
   void HandOver(RpcOp* op);
+  void BeginQuickOp();
+  void EndQuickOp();
+  void DrainQuick();
   void Drain(bool muted);
 
   EventLoop* const loop_;
@@ -68,6 +91,8 @@ class RpcQueue : public std::enable_shared_from_this<RpcQueue> {
   std::mutex gate_;
   bool closed_ = false;
   std::atomic<RpcOp*> done_list_{nullptr};
+  std::vector<RpcOp*> quick_;  // done within the call that started them; the loop's
+  QuickEnd quick_end_{this};
   std::atomic<uint64_t> completions_{0}, wakeups_{0};
 };
 

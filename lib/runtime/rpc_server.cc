@@ -40,7 +40,7 @@ class ServerCore final : public internal::RpcStreamCore {
     return queue_->StartOp([&](grpc::CompletionQueue*) { call_->stream.Read(into, op); });
   }
   bool StartWrite(const grpc::ByteBuffer& frame, RpcOp* op) override {
-    return queue_->StartOp([&](grpc::CompletionQueue*) { call_->stream.Write(frame, op); });
+    return queue_->StartQuickOp([&](grpc::CompletionQueue*) { call_->stream.Write(frame, op); });
   }
   bool StartHalfClose(RpcOp*) override { return false; }
   bool StartFinish(RpcOp* op) override {

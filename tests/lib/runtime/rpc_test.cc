@@ -292,6 +292,33 @@ TEST(Rpc, LoopsMayStopFirst) {
   EXPECT_TRUE(Eventually([&] { return client.closed.load(); }));
 }
 
+TEST(Rpc, AWriteThatLeavesAtOnceWakesNobody) {
+  LoopGroup server_loops("server", 1), loops("test", 1);
+  std::unique_ptr<RpcStream> kept;
+  std::atomic<int> frames{0};
+  auto server = RpcServer::Start({.address = "127.0.0.1:0"}, &server_loops, {kMethod},
+                                 [&](EventLoop&, std::unique_ptr<RpcStream> stream) {
+                                   kept = std::move(stream);
+                                   kept->Start({.on_frame = [&](std::string_view) { ++frames; }});
+                                 },
+                                 {});
+  {
+    TestClient client(&loops);
+    client.Open(Local(server->port()));
+    client.Send("the first waits for the connection");
+    ASSERT_TRUE(Eventually([&] { return frames == 1; }));
+    const RpcStats before = client.client->stats();
+    constexpr int kFrames = 200;
+    for (int i = 0; i < kFrames; ++i) client.Send("x");
+    ASSERT_TRUE(Eventually([&] { return frames == 1 + kFrames; }));
+    const RpcStats after = client.client->stats();
+    EXPECT_GE(after.completions - before.completions, 1u * kFrames);
+    EXPECT_LT(after.wakeups - before.wakeups, kFrames / 4u);
+  }
+  server->Shutdown();
+  server_loops.RunOn(0, [&] { kept = nullptr; });
+}
+
 struct UnaryAnswer {
   grpc::Status status;
   std::string response;
