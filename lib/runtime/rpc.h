@@ -62,8 +62,8 @@ class RpcClient {
   virtual RpcStats stats() const = 0;  // any thread
 };
 
-// The server: generic streaming methods handed to loops in turn; unary calls answered by
-// handlers on a small thread of gRPC's own (control traffic only).
+// The server: generic streaming methods handed to loops in turn; unary calls (control traffic only)
+// go to a handler.
 class RpcServer {
  public:
   struct Options {
@@ -79,8 +79,8 @@ class RpcServer {
 
   virtual ~RpcServer() = default;
   // `accept` runs on the loop that the stream was given to. `unary` gets every other method
-  // ("/xylem.v1.Admin/ListUsers") with the `authorization` metadata. Errors: address in use →
-  // nullptr with a log line.
+  // ("/xylem.v1.Admin/ListUsers") with the `authorization` metadata, on a thread that streams wait
+  // for: it hands over and returns. Errors: address in use → nullptr with a log line.
   static std::unique_ptr<RpcServer> Start(Options options, LoopGroup* loops,
                                           std::vector<std::string> stream_methods, Accept accept,
                                           Unary unary);

@@ -33,7 +33,6 @@ struct RpcOp {
 // which then takes everything at once: one wake-up a batch, however busy the queue.
 class RpcQueue : public std::enable_shared_from_this<RpcQueue> {
  public:
-  // `loop` may be null: then every operation must be one of the queue's own thread.
   RpcQueue(EventLoop* loop, std::unique_ptr<grpc::CompletionQueue> queue);
   ~RpcQueue();
 

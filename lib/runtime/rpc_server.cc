@@ -88,7 +88,6 @@ class Server final : public RpcServer {
     quota.SetMaxThreads(4);
     builder.SetResourceQuota(quota);
     builder.RegisterAsyncGenericService(&service_);
-    control_ = std::make_shared<RpcQueue>(nullptr, builder.AddCompletionQueue());
     for (int i = 0; i < loops_->size(); ++i) {
       queues_.push_back(std::make_shared<RpcQueue>(&loops_->at(i), builder.AddCompletionQueue()));
     }
@@ -97,7 +96,6 @@ class Server final : public RpcServer {
       LogError("rpc_listen", "cannot listen", {{"address", options.address}});
       return false;
     }
-    control_->StartThread("rpc-control");
     for (size_t i = 0; i < queues_.size(); ++i) {
       queues_[i]->StartThread("rpc-in-" + std::to_string(i));
     }
@@ -111,7 +109,6 @@ class Server final : public RpcServer {
     if (std::exchange(shut_down_, true)) return;
     // The deadline is now: open calls are cancelled, their operations come back.
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
-    if (control_ != nullptr) control_->Shutdown();
     for (auto& queue : queues_) queue->Shutdown();
   }
 
@@ -126,11 +123,13 @@ class Server final : public RpcServer {
   }
 
  private:
-  // One request stands at a time: what comes next goes to the next loop's queue.
+  // One request stands at a time: what comes next goes to the next loop's queue. It is told on the
+  // first one: a queue and a thread for that alone would be woken for the streams' traffic as well,
+  // because gRPC's epoll engine hands the polling of all sockets on from thread to thread.
   void RequestCall() {
     arriving_ = std::make_unique<IncomingCall>();
     arriving_->queue = queues_[next_loop_];
-    bool started = control_->StartOp([&](grpc::CompletionQueue* queue) {
+    bool started = queues_[0]->StartOp([&](grpc::CompletionQueue* queue) {
       service_.RequestCall(&arriving_->context, &arriving_->stream, arriving_->queue->get(),
                            static_cast<grpc::ServerCompletionQueue*>(queue), &request_op_);
     });
@@ -150,7 +149,7 @@ class Server final : public RpcServer {
         (*accept)(*loop, std::move(stream));
       });
     } else {
-      internal::ServeUnary(std::move(call), control_, unary_);
+      internal::ServeUnary(std::move(call), unary_);
     }
     RequestCall();
   }
@@ -160,7 +159,6 @@ class Server final : public RpcServer {
   const std::shared_ptr<const Accept> accept_;  // may still be posted when this is gone
   const Unary unary_;
   grpc::AsyncGenericService service_;
-  std::shared_ptr<RpcQueue> control_;
   std::vector<std::shared_ptr<RpcQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<IncomingCall> arriving_;

@@ -1,6 +1,5 @@
 #include "lib/runtime/rpc_unary.h"
 
-#include <grpc/support/time.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <utility>
@@ -12,15 +11,13 @@ namespace {
 
 class UnaryCall {
  public:
-  UnaryCall(std::unique_ptr<IncomingCall> call, std::shared_ptr<RpcQueue> control,
-            const RpcServer::Unary& handler)
-      : call_(std::move(call)), control_(std::move(control)), handler_(handler) {
-    for (RpcOp* op : {&read_op_, &turn_op_, &finish_op_}) {
+  UnaryCall(std::unique_ptr<IncomingCall> call, const RpcServer::Unary& handler)
+      : call_(std::move(call)), handler_(handler) {
+    for (RpcOp* op : {&read_op_, &finish_op_}) {
       op->owner = this;
       op->on_queue_thread = true;
     }
     read_op_.done = [](RpcOp* op, bool ok, bool) { Self(op)->OnRead(ok); };
-    turn_op_.done = [](RpcOp* op, bool ok, bool) { Self(op)->OnTurn(ok); };
     finish_op_.done = [](RpcOp* op, bool, bool) { delete Self(op); };
   }
 
@@ -56,14 +53,7 @@ class UnaryCall {
       delete this;
       return;
     }
-    bool started = control_->StartOp([&](grpc::CompletionQueue* queue) {
-      alarm_.Set(queue, gpr_now(GPR_CLOCK_MONOTONIC), &turn_op_);
-    });
-    if (!started) delete this;
-  }
-
-  void OnTurn(bool ok) {
-    if (!ok || !handler_) {
+    if (!handler_) {
       Finish(grpc::StatusCode::UNIMPLEMENTED, "no such method", {});
       return;
     }
@@ -93,18 +83,15 @@ class UnaryCall {
   }
 
   std::unique_ptr<IncomingCall> call_;
-  const std::shared_ptr<RpcQueue> control_;
   const RpcServer::Unary& handler_;
   grpc::ByteBuffer request_;
-  grpc::Alarm alarm_;
-  RpcOp read_op_, turn_op_, finish_op_;
+  RpcOp read_op_, finish_op_;
 };
 
 }  // namespace
 
-void ServeUnary(std::unique_ptr<IncomingCall> call, std::shared_ptr<RpcQueue> control,
-                const RpcServer::Unary& handler) {
-  (new UnaryCall(std::move(call), std::move(control), handler))->Start();
+void ServeUnary(std::unique_ptr<IncomingCall> call, const RpcServer::Unary& handler) {
+  (new UnaryCall(std::move(call), handler))->Start();
 }
 
 }  // namespace runtime::internal

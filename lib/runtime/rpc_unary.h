@@ -1,7 +1,6 @@
 // A unary call on the generic server: one read, the handler, one write. Internal.
 #pragma once
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/generic/async_generic_service.h>
 
 #include <memory>
@@ -19,9 +18,7 @@ struct IncomingCall {
   std::shared_ptr<RpcQueue> queue;  // of the operations
 };
 
-// Control traffic: reads on the thread of the call's queue, runs the handler on the control
-// queue's, so that a slow handler holds up no stanza. Deletes itself.
-void ServeUnary(std::unique_ptr<IncomingCall> call, std::shared_ptr<RpcQueue> control,
-                const RpcServer::Unary& handler);
+// Control traffic. Reads, and runs the handler, on the thread of the call's queue. Deletes itself.
+void ServeUnary(std::unique_ptr<IncomingCall> call, const RpcServer::Unary& handler);
 
 }  // namespace runtime::internal
