@@ -97,6 +97,11 @@ struct Walk {
 }  // namespace
 
 struct Reaper::Impl : std::enable_shared_from_this<Impl> {
+  struct Unlinked {
+    uint64_t since_ms;
+    uint64_t vouched_ms;  // Link's
+  };
+
   Impl(runtime::EventLoop* l, RedisClient* r, SessionRegistry* reg, std::string b, Options o,
        OnEnded e)
       : loop(l),
@@ -121,7 +126,12 @@ struct Reaper::Impl : std::enable_shared_from_this<Impl> {
     std::string lease = ManagerLeaseKey(manager->first, manager->second);
     // The lease first: nobody sees the manager listed and without one.
     redis->Command(lease, {"SET", lease, "1", "PX", std::to_string(options.lease.count())},
-                   [](RedisClient::Reply) {});
+                   [self = shared_from_this(), field](RedisClient::Reply reply) {
+                     auto link = self->links.find(field);
+                     if (Good(reply) && link != self->links.end()) {
+                       link->second.vouched_ms = self->loop->NowMs();
+                     }
+                   });
     std::string managers = ManagersKey();
     redis->Command(managers, {"HSETNX", managers, field, std::to_string(WallMs())},
                    [](RedisClient::Reply) {});
@@ -131,7 +141,8 @@ struct Reaper::Impl : std::enable_shared_from_this<Impl> {
     if (Past(vouched_ms, options.lease)) awake_since_ms = loop->NowMs();
     vouched_ms = loop->NowMs();
     for (const auto& [field, link] : links) Vouch(field);
-    absl::erase_if(unlinked, [&](const auto& u) { return Past(u.second, options.lease); });
+    absl::erase_if(unlinked,
+                   [&](const auto& u) { return Past(u.second.since_ms, 4 * options.lease); });
     loop->Arm(&vouch_timer, std::max(options.lease / 3, std::chrono::milliseconds(1)));
   }
 
@@ -141,6 +152,14 @@ struct Reaper::Impl : std::enable_shared_from_this<Impl> {
     uint64_t whole = redis->whole_since_ms();
     return whole != 0 && !Past(vouched_ms, options.lease) &&
            Past(std::max(whole, awake_since_ms), 2 * options.lease);
+  }
+
+  // Of a manager whose lease we renewed ourselves since Redis is whole, a missing lease means what it
+  // says: nothing was lost meanwhile, and nobody has to be given time.
+  bool RenewedSinceWhole(const Unlinked& manager) const {
+    const uint64_t whole = redis->whole_since_ms();
+    return whole != 0 && !Past(vouched_ms, options.lease) &&
+           manager.vouched_ms > std::max(whole, awake_since_ms);
   }
 
   // Rounds
@@ -170,14 +189,13 @@ struct Reaper::Impl : std::enable_shared_from_this<Impl> {
       co_return;
     }
     // Its link broke just now: it may come back to another server, or to this one.
-    if (auto at = unlinked.find(manager.field);
-        at != unlinked.end() && !Past(at->second, options.lease)) {
-      co_return;
-    }
+    const auto at = unlinked.find(manager.field);
+    if (at != unlinked.end() && !Past(at->second.since_ms, options.lease)) co_return;
+    const bool known = at != unlinked.end() && RenewedSinceWhole(at->second);
     RedisClient::Args exists{"EXISTS", manager.lease()};
     RedisClient::Reply lease = co_await redis->Command(manager.lease(), std::move(exists));
     if (stopped || !Good(lease) || lease->integer != 0) co_return;
-    if (!Calm()) {
+    if (!known && !Calm()) {
       ++stats.held_back;
       co_return;
     }
@@ -319,6 +337,7 @@ struct Reaper::Impl : std::enable_shared_from_this<Impl> {
     int streams = 0;
     uint64_t since_ms = 0;
     uint64_t swept = kNoGeneration;  // known to be swept up to this generation
+    uint64_t vouched_ms = 0;         // when Redis last said that the lease is renewed
   };
 
   runtime::EventLoop* const loop;
@@ -327,8 +346,8 @@ struct Reaper::Impl : std::enable_shared_from_this<Impl> {
   const std::string business;
   const Options options;
   OnEnded on_ended;
-  absl::flat_hash_map<std::string, Link> links;         // by ManagerField
-  absl::flat_hash_map<std::string, uint64_t> unlinked;  // since when, for the time of a lease
+  absl::flat_hash_map<std::string, Link> links;  // by ManagerField
+  absl::flat_hash_map<std::string, Unlinked> unlinked;  // lately
   uint64_t generation = kNoGeneration;
   uint64_t generation_ms = 0;   // when we heard of it
   uint64_t vouched_ms = 0;      // when the vouching timer fired last
@@ -378,8 +397,8 @@ void Reaper::ManagerUnlinked(const std::string& manager, uint64_t incarnation) {
   std::string field = ManagerField(manager, incarnation);
   auto link = impl_->links.find(field);
   if (link == impl_->links.end() || --link->second.streams > 0) return;
+  impl_->unlinked[field] = {impl_->loop->NowMs(), link->second.vouched_ms};
   impl_->links.erase(link);
-  impl_->unlinked[field] = impl_->loop->NowMs();
 }
 
 Reaper::Stats Reaper::stats() const { return impl_->stats; }

@@ -256,6 +256,19 @@ TEST(Reaper, WaitsUntilRedisHasBeenWholeForTwoLeases) {
   EXPECT_GE(business.WholeFor(), 2u * kLease.count());
 }
 
+TEST(Reaper, TrustsALeaseThatItRenewedItselfSinceRedisIsWhole) {
+  RedisServer server;
+  Business business(server);
+  business.Link("connmgr-1");
+  ASSERT_TRUE(Eventually([&] { return HasLease(server, "connmgr-1"); }));
+  business.Bind("romeo@example.net", "connmgr-1");
+  business.redis().Run([] {});  // the answer to the renewal has been seen
+  business.Unlink("connmgr-1");
+  ASSERT_TRUE(Eventually([&] { return !IsListed(server, "connmgr-1"); }));
+  EXPECT_FALSE(business.Bound("romeo@example.net"));
+  EXPECT_EQ(business.stats().held_back, 0u);
+}
+
 TEST(Reaper, SparesEverybodyWhenRedisStoodStillLongerThanALease) {
   RedisServer server;
   LeaseHolder manager(server, "connmgr-1");
