@@ -159,7 +159,7 @@ struct Reaper::Impl : std::enable_shared_from_this<Impl> {
   bool RenewedSinceWhole(const Unlinked& manager) const {
     const uint64_t whole = redis->whole_since_ms();
     return whole != 0 && !Past(vouched_ms, options.lease) &&
-           manager.vouched_ms > std::max(whole, awake_since_ms);
+           manager.vouched_ms >= std::max(whole, awake_since_ms);
   }
 
   // Rounds
