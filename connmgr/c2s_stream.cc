@@ -162,7 +162,12 @@ void C2sStream::Consume(std::string_view bytes) {
     StageTimer timer(loop_.counters(), Stage::kFraming);
     consumed = framer_.Feed(bytes);
   }
-  if (state_ == State::kTlsHandshake) return BeginTls(/*pipelined=*/consumed < bytes.size());
+  if (state_ == State::kTlsHandshake) {
+    // COMPAT(go-xmpp, 2024): a line ends behind <starttls/>. White space says nothing, so nobody can
+    // have slipped in anything by it; it is dropped with the old stream.
+    const std::string_view behind = bytes.substr(consumed);
+    return BeginTls(/*pipelined=*/behind.find_first_not_of(" \t\r\n") != std::string_view::npos);
+  }
   if (state_ >= State::kClosing) return;
   if (consumed < bytes.size()) {
     if (negotiation_ != nullptr && bytes.size() - consumed > kMaxLeftoverBeforeSession) {
