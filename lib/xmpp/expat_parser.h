@@ -55,6 +55,7 @@ class ExpatParser {
 
   // Bytes given to Parse since construction or Reset.
   uint64_t offset() const { return offset_; }
+  char last_byte() const { return before_[1]; }  // given to Parse; a space before any
   // Inside a callback: the offset just behind what is being reported.
   uint64_t EventEnd() const;
   uint64_t EventSize() const;

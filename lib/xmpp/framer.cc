@@ -79,6 +79,7 @@ struct Framer::Impl final : ExpatSink {
   // kStream
   size_t FeedStream(std::string_view bytes);
   size_t SkipSpace(std::string_view bytes);
+  void FinishLine();
   size_t Push(std::string_view bytes);
   size_t Parse(std::string_view data, size_t held);
   void ScanPending(std::string_view data, uint64_t base, bool scanned);
@@ -176,8 +177,9 @@ size_t Framer::Impl::FeedStream(std::string_view bytes) {
     }
     pos += Push(bytes.substr(pos));
   }
-  if (reader != nullptr && state == State::kOpen && reader->AtBoundary()) {
-    pool.Return(std::move(reader));
+  if (reader != nullptr && state == State::kOpen) {
+    if (reader->HoldsReturnOnly()) FinishLine();
+    if (reader->AtBoundary()) pool.Return(std::move(reader));
   }
   if (state == State::kEnded && !stop) return bytes.size();  // nothing behind the end counts
   return pos;
@@ -190,6 +192,15 @@ size_t Framer::Impl::SkipSpace(std::string_view bytes) {
   const auto skipped = static_cast<size_t>(end - bytes.begin());
   whitespace += skipped;
   return skipped;
+}
+
+// A carriage return behind a stanza begins no other one: it is white space, whatever comes next.
+// The parser, about to be left, gets the line feed it waits for; nobody hears of it.
+void Framer::Impl::FinishLine() {
+  ++whitespace;
+  reader->expat.SetSink(nullptr);
+  reader->expat.Parse("\n", /*final=*/false);
+  reader->event_end = reader->expat.offset();
 }
 
 // A document begins with '<' or the UTF-8 mark. Judged here, because expat would follow the other

@@ -36,6 +36,10 @@ struct StanzaReader {
 
   uint64_t PendingBytes() const { return expat.offset() - event_end; }
   bool AtBoundary() const { return builder.depth() == 0 && PendingBytes() == 0 && held.empty(); }
+  // Between stanzas; expat waits to see whether a line feed follows a carriage return.
+  bool HoldsReturnOnly() const {
+    return builder.depth() == 0 && PendingBytes() == 1 && held.empty() && expat.last_byte() == '\r';
+  }
   bool Stopped() const { return failure.has_value() || cut.has_value(); }
 };
 

@@ -478,6 +478,24 @@ TEST(Framer, SpendsLittleOnALongTagSentByteByByte) {
   EXPECT_LT(spent, std::chrono::seconds(3));
 }
 
+TEST(Framer, AReturnBehindAStanzaIsWhiteSpaceAtOnce) {
+  FramerPool pool;
+  FramerRecorder seen;
+  Framer framer(pool, seen, Framer::Mode::kStream, ns::kClient, {});
+  framer.Feed(kHeader + "<presence/>\r");
+  EXPECT_FALSE(framer.InStanza());
+  EXPECT_FALSE(framer.HoldsParser());
+  EXPECT_EQ(framer.whitespace_bytes(), 1u);
+  framer.Feed("\n<presence/>\r\r");  // the same parser again
+  EXPECT_FALSE(framer.HoldsParser());
+  EXPECT_EQ(framer.whitespace_bytes(), 4u);
+  framer.Feed("<message><body>\r");
+  framer.Feed("\n</body></message>");
+  EXPECT_TRUE(seen.errors.empty());
+  ASSERT_EQ(seen.stanzas.size(), 3u);
+  EXPECT_EQ(seen.stanzas[2].bytes, "<message><body>\n</body></message>");
+}
+
 TEST(Framer, HoldsAParserOnlyInsideAStanza) {
   Stream s;
   EXPECT_FALSE(s.framer.HoldsParser());
