@@ -1,6 +1,7 @@
 """attacks.md rows 1–16: what the framer refuses, on an authenticated stream and before."""
 
 from attack import Field, alive, fresh, session, stanza_error, stream_error
+from xmpp import local
 
 FIELD = Field()
 
@@ -78,7 +79,8 @@ HEADERS = [
      "xmlns:stream='http://etherx.jabber.org/streams'>", "invalid-namespace"),
     (15, "header over the limit", HEADER.replace("to=", f"x='{'y' * 20000}' to="), "policy-violation"),
     (46, "host that is not served", HEADER.replace("'localhost'", "'elsewhere.example'"), "host-unknown"),
-    (9, "version 2", HEADER.replace("'1.0'", "'2.0'"), "unsupported-version"),
+    (9, "no version", HEADER.replace(" version='1.0'", ""), "unsupported-version"),
+    (9, "version 0.9", HEADER.replace("'1.0'", "'0.9'"), "unsupported-version"),
 ]
 
 
@@ -120,6 +122,17 @@ def byte_by_byte(data, expected):
         client.abort()
         assert got == expected, f"{got!r}, not {expected!r}"
     return test
+
+
+async def higher_version(preset):
+    """RFC 6120 §4.7.5: a higher version is answered with ours, and the client decides."""
+    cluster = FIELD.up(preset)
+    client = await fresh(cluster, header=False)
+    client.send(HEADER.replace("'1.0'", "'2.0'"))
+    answer = await client.next()
+    assert local(answer.tag) == "stream" and answer.get("version") == "1.0", answer.attrib
+    assert local((await client.next()).tag) == "features"
+    client.abort()
 
 
 async def prefixed_message(preset):
@@ -180,6 +193,7 @@ TESTS = {f"row {row}: {name}": after_login(data, expected) for row, name, data, 
 TESTS |= {f"row {row}: {name} (header)": header(data, expected) for row, name, data, expected in HEADERS}
 TESTS |= {f"row {row}: {name} (byte by byte)": byte_by_byte(data, expected)
           for row, name, data, expected in AFTER_LOGIN if row in (2, 4, 7, 8) and len(data) < 200}
-TESTS |= {"row 12: prefixed message is a message": prefixed_message, "row 13: second header": second_header,
+TESTS |= {"row 12: prefixed message is a message": prefixed_message, "row 9: a higher version": higher_version,
+          "row 13: second header": second_header,
           "row 15, 16: before authentication": before_authentication,
           "row 15: long tag in pieces": long_tag_in_pieces, "row 31: bad iq, the stream lives": stanza_error_lives_on}
