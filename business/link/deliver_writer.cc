@@ -9,9 +9,7 @@ using runtime::WireWriter;
 
 constexpr size_t kFixed64Size = 9;  // with its tag
 
-size_t BytesSize(size_t size) {
-  return size == 0 ? 0 : 1 + WireWriter::VarintSize(size) + size;
-}
+size_t BytesSize(size_t size) { return size == 0 ? 0 : 1 + WireWriter::VarintSize(size) + size; }
 
 size_t TargetSize(const DeliverTarget& target) {
   return (target.owner.connection != 0 ? kFixed64Size : 0) +

@@ -1,4 +1,5 @@
-// What travels between the loop that issued a delivery and the loop that holds the manager's stream.
+// What travels between the loop that issued a delivery and the loop that holds the manager's
+// stream.
 #pragma once
 
 #include <cstdint>

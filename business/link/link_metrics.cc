@@ -27,8 +27,8 @@ void AddLinkMetrics(const LinkServer* server) {
   AddCounter(server, "sent_bytes_total", "Bytes of frames to managers", {}, &Stats::bytes_out);
   AddCounter(server, "handed_over_total", "Deliveries to a stream of another loop", {},
              &Stats::handed_over);
-  AddCounter(server, "refused_full_total", "Deliveries refused because a link's queue was full",
-             {}, &Stats::refused_full);
+  AddCounter(server, "refused_full_total", "Deliveries refused because a link's queue was full", {},
+             &Stats::refused_full);
   AddCounter(server, "protocol_errors_total", "Links closed for what a manager said", {},
              &Stats::protocol_errors);
   runtime::Metrics& metrics = runtime::Metrics::Get();
@@ -43,7 +43,8 @@ void AddLinkMetrics(const LinkServer* server) {
   metrics.AddGaugeFunction("xylem_business_link_streams", "Manager loops that are attached", {},
                            [server] {
                              double streams = 0;
-                             for (const auto& manager : server->managers()) streams += manager.loops;
+                             for (const auto& manager : server->managers())
+                               streams += manager.loops;
                              return streams;
                            });
 }

@@ -95,9 +95,7 @@ class Server final : public LinkServer {
 std::unique_ptr<LinkServer> LinkServer::Start(Options options, runtime::LoopGroup* loops,
                                               std::vector<ManagerEvents*> events,
                                               runtime::RpcServer::Unary unary) {
-  auto before_accept = std::move(options.before_accept);
   auto server = std::make_unique<Server>(std::move(options), loops, std::move(events));
-  if (before_accept) before_accept(*server);
   if (!server->Listen(std::move(unary))) return nullptr;
   return server;
 }

@@ -78,8 +78,7 @@ void LoopLinks::Tick() {
 void LoopLinks::Accept(std::unique_ptr<runtime::RpcStream> rpc) {
   if (closed_) return;
   const uint64_t id = process_->next_stream.fetch_add(1, std::memory_order_relaxed);
-  auto stream =
-      std::make_shared<ManagerStream>(this, id, process_->loops->size(), std::move(rpc));
+  auto stream = std::make_shared<ManagerStream>(this, id, process_->loops->size(), std::move(rpc));
   process_->StreamOpened();
   streams_[id] = stream;
   stream->Start();
@@ -107,10 +106,9 @@ void LoopLinks::OnUp(const std::shared_ptr<ManagerStream>& stream) {
   routes_.Set(key, id, index, stream.get());
   OnOtherLoops([key, id, index](LoopLinks* l) { l->routes_.Set(key, id, index, nullptr); });
   process_->directory.MarkUp(key, stream.get());
-  runtime::LogInfo("link_up", "a manager has attached",
-                   {{"manager", key.manager},
-                    {"incarnation", key.incarnation},
-                    {"loop", key.loop}});
+  runtime::LogInfo(
+      "link_up", "a manager has attached",
+      {{"manager", key.manager}, {"incarnation", key.incarnation}, {"loop", key.loop}});
   if (drained_.contains({key.manager, key.incarnation})) {
     xylem::v1::Control control;
     control.mutable_drain_manager();
@@ -307,9 +305,8 @@ void LoopLinks::SendMail() {
     Mail& mail = mail_[i];
     if (mail.deliveries.empty() && mail.results.empty()) continue;
     LoopLinks* const there = process_->links[i].get();
-    there->loop_.Post([there, mail = std::exchange(mail, {})]() mutable {
-      there->OnMail(std::move(mail));
-    });
+    there->loop_.Post(
+        [there, mail = std::exchange(mail, {})]() mutable { there->OnMail(std::move(mail)); });
   }
 }
 

@@ -27,7 +27,7 @@ class LoopLinks;
 struct LinkProcess {
   LinkServer::Options options;
   runtime::LoopGroup* loops = nullptr;
-  std::vector<ManagerEvents*> events;         // by loop
+  std::vector<ManagerEvents*> events;             // by loop
   std::vector<std::unique_ptr<LoopLinks>> links;  // by loop
   AttachDirectory directory;
   std::atomic<uint64_t> next_stream{1};

@@ -4,7 +4,6 @@
 #include <absl/functional/any_invocable.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,7 +53,8 @@ class ManagerEvents {
   virtual ~ManagerEvents() = default;
   virtual void OnOpened(const ManagerLinkPtr& link, const xylem::v1::Opened& opened) = 0;
   virtual void OnNegotiate(const ManagerLinkPtr& link, const xylem::v1::Negotiate& element) = 0;
-  virtual void OnSubmit(const ManagerLinkPtr& link, xylem::v1::Submit& submit) = 0;  // may be moved from
+  virtual void OnSubmit(const ManagerLinkPtr& link,
+                        xylem::v1::Submit& submit) = 0;  // may be moved from
   virtual void OnPull(const ManagerLinkPtr& link, const xylem::v1::Pull& pull) = 0;
   virtual void OnClientAck(const ManagerLinkPtr& link, const xylem::v1::ClientAck& ack) = 0;
   virtual void OnAnnounce(const ManagerLinkPtr& link, const xylem::v1::Announce& announce) = 0;
@@ -116,8 +116,6 @@ class LinkServer {
     uint64_t incarnation = 0;
     std::vector<std::string> domains;
     runtime::RpcServer::Options rpc;
-    // In Start, before the first manager can attach: links() are there to be handed out.
-    std::function<void(LinkServer&)> before_accept;
   };
   // `events` has one entry a loop. `unary` answers Admin calls. nullptr when the address is taken.
   static std::unique_ptr<LinkServer> Start(Options options, runtime::LoopGroup* loops,
@@ -141,8 +139,8 @@ class LinkServer {
   virtual void Shutdown() = 0;
   struct Stats {
     uint64_t frames_in = 0, items_in = 0, frames_out = 0, items_out = 0, bytes_out = 0;
-    uint64_t handed_over = 0;    // deliveries to a stream of another loop
-    uint64_t refused_full = 0;   // deliveries answered kNoLink because a link's queue was full
+    uint64_t handed_over = 0;   // deliveries to a stream of another loop
+    uint64_t refused_full = 0;  // deliveries answered kNoLink because a link's queue was full
     uint64_t protocol_errors = 0;
   };
   virtual Stats stats() const = 0;  // any thread

@@ -120,7 +120,7 @@ void ManagerStream::Release() {
 void ManagerStream::Close(std::string_view reason) {
   GoDown(reason);
   if (rpc_ == nullptr || std::exchange(closing_, true)) return;
-  if (batch_.queued_items() == 0) rpc_->Close();
+  if (batch_.queued_bytes() == 0) rpc_->Close();
 }
 
 void ManagerStream::Cut(std::string_view reason) {
@@ -244,7 +244,7 @@ bool ManagerStream::HandleTaken(std::string_view bytes) {
 
 void ManagerStream::OnWritable() {
   batch_.OnWritable();
-  if (closing_ && batch_.queued_items() == 0) rpc_->Close();
+  if (closing_ && batch_.queued_bytes() == 0) rpc_->Close();
 }
 
 bool ManagerStream::full() const {

@@ -31,8 +31,8 @@ struct LinkLoopCounters {
 // Lives on its loop; whoever answers on it may hold it longer than the stream lasts.
 class ManagerStream final : public ManagerLink, public std::enable_shared_from_this<ManagerStream> {
  public:
-  // R7: beyond either, deliveries are refused. What answers a submission is bounded by the sessions'
-  // windows and always goes.
+  // R7: beyond either, deliveries are refused. What answers a submission is bounded by the
+  // sessions' windows and always goes.
   static constexpr uint64_t kMaxQueuedBytes = 64 << 20;
   static constexpr uint64_t kMaxQueuedItems = 200'000;
   static constexpr uint64_t kDeliverDeadlineMs = 20'000;

@@ -4,8 +4,7 @@
 
 namespace business {
 
-Route* RouteTable::Find(std::string_view manager, uint64_t incarnation,
-                        uint64_t connection) const {
+Route* RouteTable::Find(std::string_view manager, uint64_t incarnation, uint64_t connection) const {
   const auto it = peers_.find(KeyView{manager, incarnation});
   if (it == peers_.end()) return nullptr;
   const uint32_t loop = LoopOfConnection(connection);

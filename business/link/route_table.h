@@ -30,11 +30,11 @@ constexpr uint32_t LoopOfConnection(uint64_t connection) {
 
 // The way to one manager loop, with what this loop has under way on it.
 //
-// R5: deliveries that were issued one behind the other arrive so or fail from one point on. When one
-// fails as a whole (link lost, queue full), those behind it that its issuer sent without knowing
-// must fail, too, and nothing may overtake them on a new stream. Hence the version: it rises with
-// each failure, the stream refuses what carries an old one, and until everything of older versions
-// is answered the route is not usable.
+// R5: deliveries that were issued one behind the other arrive so or fail from one point on. When
+// one fails as a whole (link lost, queue full), those behind it that its issuer sent without
+// knowing must fail, too, and nothing may overtake them on a new stream. Hence the version: it
+// rises with each failure, the stream refuses what carries an old one, and until everything of
+// older versions is answered the route is not usable.
 struct Route {
   uint64_t stream = 0;             // ManagerStream::id; 0 = not attached
   int loop = 0;                    // ours, that the stream lives on

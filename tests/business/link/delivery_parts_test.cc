@@ -20,12 +20,11 @@ TEST(DeliverWriter, WritesWhatProtobufReads) {
                          .kind = 1,
                          .stanza_class = 5,
                          .flags = uint64_t{1} << 40};
-  const std::vector<DeliverTarget> targets{
-      {.owner = {"m", 1, uint64_t{1} << 56, uint64_t{1} << 40},
-       .out_seq = 300,
-       .to = std::string(200, 't'),
-       .effect = std::string("\0\1\2", 3)},
-      {}};
+  const std::vector<DeliverTarget> targets{{.owner = {"m", 1, uint64_t{1} << 56, uint64_t{1} << 40},
+                                            .out_seq = 300,
+                                            .to = std::string(200, 't'),
+                                            .effect = std::string("\0\1\2", 3)},
+                                           {}};
   std::string bytes;
   WriteDeliverHead(1234567, body, targets, &bytes);
   bytes += body.bytes;

@@ -1,6 +1,8 @@
 // A manager's end of Attach streams, driven by a test.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -9,8 +11,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "lib/runtime/event_loop.h"
 #include "lib/runtime/rpc.h"

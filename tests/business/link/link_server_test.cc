@@ -245,10 +245,9 @@ TEST_F(LinkServerTest, LetsANewerStreamTakeTheOldOnesPlace) {
   FakeManager& first = Attach("connmgr-1", 41, 0);  // on loop 0
   std::atomic<bool> unknown{false};
   loops_.RunOn(1, [&] {
-    server_->links(1).Deliver({.bytes = "<a/>"}, {To("connmgr-1", 41, 1)},
-                              [&](const std::vector<Outcome>& outcomes) {
-                                unknown = outcomes[0] == Outcome::kUnknown;
-                              });
+    server_->links(1).Deliver(
+        {.bytes = "<a/>"}, {To("connmgr-1", 41, 1)},
+        [&](const std::vector<Outcome>& outcomes) { unknown = outcomes[0] == Outcome::kUnknown; });
   });
   ASSERT_TRUE(Eventually([&] { return first.count() == 1; }));
   FakeManager& second = Attach("connmgr-1", 41, 0);  // on loop 1
@@ -259,7 +258,7 @@ TEST_F(LinkServerTest, LetsANewerStreamTakeTheOldOnesPlace) {
   for (int loop = 0; loop < kLoops; ++loop) {
     EXPECT_THAT(Deliver(loop, "<iq/>", {To("connmgr-1", 41, 1)}), ElementsAre(Outcome::kTaken));
   }
-  EXPECT_EQ(second.delivers()[0].number(), 1u);  // numbers are the stream's own
+  EXPECT_EQ(second.delivers()[0].number(), 1u);    // numbers are the stream's own
   FakeManager& other = Attach("connmgr-2", 9, 0);  // on loop 0
   other.TakeAll();
   FakeManager& skip = Connect();  // takes loop 1's turn
@@ -324,7 +323,8 @@ TEST_F(LinkServerTest, ClosesALinkThatSaysWhatCannotBe) {
   };
   closes([](FakeManager& m) { m.SendRaw("\x12\x7fno such length"); });
   closes([](FakeManager& m) { m.SendRaw(std::string("\x12\x04\x1a\x02\x0b\x0b", 6)); });  // Submit
-  closes([](FakeManager& m) { m.SendRaw(std::string("\x12\x05\x22\x03\x08\xff\xff", 7)); });  // Taken
+  closes(
+      [](FakeManager& m) { m.SendRaw(std::string("\x12\x05\x22\x03\x08\xff\xff", 7)); });  // Taken
   closes([](FakeManager& m) { m.SendRaw(std::string("\x0a\x00", 2)); });  // a second hello
   closes([](FakeManager& m) {
     xylem::v1::Taken taken;
