@@ -27,8 +27,10 @@ SqliteQuery::~SqliteQuery() {
 
 SqliteQuery&& SqliteQuery::Bind(int parameter, std::string_view text) && {
   if (ok_) {
-    ok_ = connection_->Note(sqlite3_bind_text(statement_, parameter, text.data(),
-                                              static_cast<int>(text.size()), SQLITE_TRANSIENT));
+    // A view of nothing has no data, which SQLite would take for NULL.
+    ok_ =
+        connection_->Note(sqlite3_bind_text(statement_, parameter, text.empty() ? "" : text.data(),
+                                            static_cast<int>(text.size()), SQLITE_TRANSIENT));
   }
   return std::move(*this);
 }

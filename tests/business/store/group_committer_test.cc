@@ -146,19 +146,21 @@ TEST_F(GroupCommit, RefusesWhatDoesNotFitIntoTheQueue) {
   options.queue = 10;
   database_ = OpenDatabase(dir_.File("x.db"), options);
   std::vector<std::future<Result<int>>> writes;
-  std::promise<void> go;
+  auto go = std::make_shared<std::promise<void>>();
+  auto held = std::make_shared<std::promise<void>>();
   // A write that holds the writer until the others have been asked for.
-  auto blocker = StartOn(
-      loop(), [this, wait = std::make_shared<std::shared_future<void>>(go.get_future().share())] {
-        StoreWork<int> work = [wait](SqliteConnection&) -> Result<int> {
-          wait->wait();
-          return 0;
-        };
-        return database_->Write<int>(&loop(), std::move(work));
-      });
+  auto blocker = StartOn(loop(), [this, go, held] {
+    StoreWork<int> work = [go, held](SqliteConnection&) -> Result<int> {
+      held->set_value();
+      go->get_future().wait();
+      return 0;
+    };
+    return database_->Write<int>(&loop(), std::move(work));
+  });
+  held->get_future().wait();
   for (int i = 0; i < 100; ++i) writes.push_back(StartPut(i));
   loops_.RunOn(0, [] {});  // all were submitted
-  go.set_value();
+  go->set_value();
   EXPECT_TRUE(blocker.get());
   int done = 0, refused = 0;
   for (auto& write : writes) {
@@ -170,8 +172,8 @@ TEST_F(GroupCommit, RefusesWhatDoesNotFitIntoTheQueue) {
       ++refused;
     }
   }
-  EXPECT_GE(done, 9);
-  EXPECT_GE(refused, 89);
+  EXPECT_EQ(done, 10);
+  EXPECT_EQ(refused, 90);
   EXPECT_EQ(Rows(), done);
 }
 

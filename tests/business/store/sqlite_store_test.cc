@@ -4,21 +4,11 @@
 #include <sys/stat.h>
 
 #include "business/store/sqlite_schema.h"
-#include "tests/business/store/account_store_contract.h"
+#include "business/store/store.h"
+#include "tests/business/store/store_fixture.h"
 
 namespace business {
 namespace {
-
-std::unique_ptr<Store> OpenEmpty() {
-  static TempDir* dir = new TempDir();  // removed by AtExit below
-  static int number = 0;
-  static const bool registered = [] { return atexit([] { delete dir; }) == 0; }();
-  (void)registered;
-  auto store = Store::Open({.url = "sqlite:" + dir->File("store-" + std::to_string(++number))});
-  return store ? std::move(*store) : nullptr;
-}
-
-INSTANTIATE_TEST_SUITE_P(Sqlite, StoreContract, ::testing::Values(OpenEmpty));
 
 std::string OpenError(const std::string& url) {
   auto store = Store::Open({.url = url});
