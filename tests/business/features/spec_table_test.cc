@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
+#include "business/features/feature_list.h"
+
 namespace business {
 namespace {
 
@@ -17,6 +22,16 @@ TEST(SpecTable, HasOneRowASpecificationInOrderOfNumber) {
             "| RFC 6121 |  | two |\n"
             "| XEP-0030 | 2.5 | one, two |\n"
             "| XEP-0199 | 2.0.1 | one |\n");
+}
+
+TEST(SpecTable, StandsInTheReadmeAsItIsPrinted) {
+  std::ifstream file(XYLEM_README);
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_NE(text.str().find("<!-- specs: begin -->\n" + SpecTable(AllFeatures({})) +
+                            "<!-- specs: end -->"),
+            std::string::npos)
+      << "README.md, What works: put `business --list-specs` there";
 }
 
 }  // namespace
