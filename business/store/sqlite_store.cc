@@ -4,11 +4,14 @@
 
 #include <utility>
 
+#include "business/store/sqlite_account_data_store.h"
 #include "business/store/sqlite_account_store.h"
 #include "business/store/sqlite_archive_store.h"
+#include "business/store/sqlite_domain_store.h"
 #include "business/store/sqlite_generation_store.h"
 #include "business/store/sqlite_offline_store.h"
 #include "business/store/sqlite_owner_store.h"
+#include "business/store/sqlite_pubsub_store.h"
 #include "business/store/sqlite_roster_store.h"
 
 namespace business {
@@ -72,6 +75,18 @@ std::unique_ptr<OfflineStore> SqliteStore::Offline(EventLoop* loop) {
 
 std::unique_ptr<ArchiveStore> SqliteStore::Archives(EventLoop* loop) {
   return std::make_unique<SqliteArchiveStore>(database_.get(), loop);
+}
+
+std::unique_ptr<AccountDataStore> SqliteStore::AccountData(EventLoop* loop) {
+  return std::make_unique<SqliteAccountDataStore>(database_.get(), loop);
+}
+
+std::unique_ptr<PubsubStore> SqliteStore::Pubsub(EventLoop* loop) {
+  return std::make_unique<SqlitePubsubStore>(database_.get(), loop);
+}
+
+std::unique_ptr<DomainStore> SqliteStore::Domains(EventLoop* loop) {
+  return std::make_unique<SqliteDomainStore>(database_.get(), loop);
 }
 
 Task<Result<Store::Report>> SqliteStore::Check(EventLoop* loop) {

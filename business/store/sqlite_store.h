@@ -21,6 +21,9 @@ class SqliteStore : public Store {
   std::unique_ptr<RosterStore> Rosters(runtime::EventLoop* loop) override;
   std::unique_ptr<OfflineStore> Offline(runtime::EventLoop* loop) override;
   std::unique_ptr<ArchiveStore> Archives(runtime::EventLoop* loop) override;
+  std::unique_ptr<AccountDataStore> AccountData(runtime::EventLoop* loop) override;
+  std::unique_ptr<PubsubStore> Pubsub(runtime::EventLoop* loop) override;
+  std::unique_ptr<DomainStore> Domains(runtime::EventLoop* loop) override;
   runtime::Task<runtime::Result<Report>> Check(runtime::EventLoop* loop) override;
 
  private:

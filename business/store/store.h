@@ -6,10 +6,13 @@
 #include <memory>
 #include <string>
 
+#include "business/store/account_data_store.h"
 #include "business/store/account_store.h"
 #include "business/store/archive_store.h"
+#include "business/store/domain_store.h"
 #include "business/store/offline_store.h"
 #include "business/store/owner_store.h"
+#include "business/store/pubsub_store.h"
 #include "business/store/roster_store.h"
 #include "lib/cluster/generation.h"
 #include "lib/runtime/event_loop.h"
@@ -39,6 +42,9 @@ class Store {
   virtual std::unique_ptr<RosterStore> Rosters(runtime::EventLoop* loop) = 0;
   virtual std::unique_ptr<OfflineStore> Offline(runtime::EventLoop* loop) = 0;
   virtual std::unique_ptr<ArchiveStore> Archives(runtime::EventLoop* loop) = 0;
+  virtual std::unique_ptr<AccountDataStore> AccountData(runtime::EventLoop* loop) = 0;
+  virtual std::unique_ptr<PubsubStore> Pubsub(runtime::EventLoop* loop) = 0;
+  virtual std::unique_ptr<DomainStore> Domains(runtime::EventLoop* loop) = 0;
 
   struct Report {
     std::chrono::microseconds write{};  // from submission to synced
