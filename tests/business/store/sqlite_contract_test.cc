@@ -1,8 +1,11 @@
 // SQLite passes every contract.
+#include "tests/business/store/account_data_store_contract.h"
 #include "tests/business/store/account_store_contract.h"
 #include "tests/business/store/archive_store_contract.h"
+#include "tests/business/store/domain_store_contract.h"
 #include "tests/business/store/offline_store_contract.h"
 #include "tests/business/store/owner_contract.h"
+#include "tests/business/store/pubsub_store_contract.h"
 #include "tests/business/store/roster_store_contract.h"
 
 namespace business {
@@ -21,6 +24,9 @@ INSTANTIATE_TEST_SUITE_P(Sqlite, OwnerContract, ::testing::Values(FreshSqlite));
 INSTANTIATE_TEST_SUITE_P(Sqlite, RosterContract, ::testing::Values(FreshSqlite));
 INSTANTIATE_TEST_SUITE_P(Sqlite, OfflineContract, ::testing::Values(FreshSqlite));
 INSTANTIATE_TEST_SUITE_P(Sqlite, ArchiveContract, ::testing::Values(FreshSqlite));
+INSTANTIATE_TEST_SUITE_P(Sqlite, AccountDataContract, ::testing::Values(FreshSqlite));
+INSTANTIATE_TEST_SUITE_P(Sqlite, PubsubContract, ::testing::Values(FreshSqlite));
+INSTANTIATE_TEST_SUITE_P(Sqlite, DomainContract, ::testing::Values(FreshSqlite));
 
 }  // namespace
 }  // namespace business
