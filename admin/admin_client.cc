@@ -95,7 +95,7 @@ grpc::Status CallUnary(const std::shared_ptr<grpc::Channel>& channel, const std:
 }  // namespace
 
 std::optional<Failure> AdminClient::Connect(const std::string& address) {
-  if (settings_.credentials.empty() && !runtime::internal::IsLoopback(address)) {
+  if (settings_.credentials.empty() && !runtime::IsLoopback(address)) {
     return Failure{ExitCode::kBadConfig, "BAD_CONFIG",
                    address +
                        ": the token is not sent in plaintext beyond loopback; give rpc "

@@ -6,6 +6,7 @@
 
 #include "lib/cluster/ticket_sealer.h"
 #include "lib/runtime/config.h"
+#include "lib/runtime/rpc_address.h"
 #include "lib/xmpp/jid.h"
 #include "proto/config/business.pb.h"
 
@@ -35,12 +36,6 @@ void ReadNames(const Config& config, Settings* s, Errors* errors) {
   }
 }
 
-bool IsLoopback(std::string_view address) {
-  const std::string_view host = address.substr(0, address.rfind(':'));
-  return host.starts_with("127.") || host == "localhost" || host == "[::1]" ||
-         address.starts_with("unix:");
-}
-
 void ReadRpc(const Config& config, Settings* s, Errors* errors) {
   s->rpc.address = config.listen().rpc();
   const auto& files = config.rpc();
@@ -51,7 +46,7 @@ void ReadRpc(const Config& config, Settings* s, Errors* errors) {
                    !files.ca_file().empty();
   if (!none && !all) {
     errors->push_back("rpc: certificate_file, key_file and ca_file are given all three or not at all");
-  } else if (none && !IsLoopback(s->rpc.address)) {
+  } else if (none && !runtime::IsLoopback(s->rpc.address)) {
     errors->push_back("listen.rpc: `" + s->rpc.address +
                       "` is no loopback address, which needs the files of rpc (mTLS)");
   }

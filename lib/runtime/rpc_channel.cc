@@ -12,11 +12,6 @@
 
 namespace runtime::internal {
 
-bool IsLoopback(std::string_view address) {
-  auto starts = [&](std::string_view prefix) { return address.substr(0, prefix.size()) == prefix; };
-  return starts("127.") || starts("localhost:") || starts("[::1]:") || starts("unix:");
-}
-
 ChannelInts CommonArguments(int max_frame_bytes) {
   return {
       {GRPC_ARG_KEEPALIVE_TIME_MS, 10000},
@@ -33,6 +28,8 @@ ChannelInts CommonArguments(int max_frame_bytes) {
       {GRPC_ARG_HTTP2_BDP_PROBE, 0},
       {GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1 << 20},
       {GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 128 << 10},
+      // Peers are reached directly, whatever http_proxy says in the environment.
+      {GRPC_ARG_ENABLE_HTTP_PROXY, 0},
       {GRPC_ARG_ENABLE_CENSUS, 0},
       {GRPC_ARG_ENABLE_CHANNELZ, 0},
       {GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0},

@@ -13,13 +13,13 @@
 #include <vector>
 
 #include "lib/runtime/rpc.h"
+#include "lib/runtime/rpc_address.h"
 
 namespace runtime::internal {
 
-constexpr int kMaxFrameBytes = 4 << 20;
+using runtime::IsLoopback;
 
-// Is plaintext allowed to it: 127.0.0.0/8, ::1, localhost, a Unix socket.
-bool IsLoopback(std::string_view address);
+constexpr int kMaxFrameBytes = 4 << 20;
 
 using ChannelInts = std::vector<std::pair<const char*, int>>;
 // Keepalive 10 s / 5 s without limits on pings, windows wide enough for a burst, everything off

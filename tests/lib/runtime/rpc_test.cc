@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <future>
 #include <mutex>
 #include <set>
@@ -19,6 +20,16 @@
 
 namespace runtime {
 namespace {
+
+// As every main does. Tests with one loop poll there, those with two do so until the second comes.
+class Prepared final : public testing::Environment {
+  void SetUp() override {
+    const char* wish = std::getenv("XYLEM_RPC_COMPLETIONS");
+    const bool threads = wish != nullptr && std::string(wish) == "threads";
+    EXPECT_EQ(PrepareRpc(1), threads ? RpcCompletions::kThreads : RpcCompletions::kPolledByLoop);
+  }
+};
+[[maybe_unused]] const auto* const prepared = testing::AddGlobalTestEnvironment(new Prepared);
 
 constexpr char kMethod[] = "/xylem.v1.ConnmgrBusiness/Attach";
 
@@ -164,6 +175,19 @@ TEST(Rpc, AFrameOfFourMebibytesPasses) {
     EXPECT_EQ(client.received[0].size(), (4u << 20) - 64);
     EXPECT_EQ(client.received[1], "small");
   });
+}
+
+TEST(Rpc, PeersAreReachedDirectlyWhateverProxyIsSet) {
+  setenv("grpc_proxy", "http://127.0.0.1:1", 1);  // nobody listens there
+  unsetenv("no_grpc_proxy");
+  unsetenv("no_proxy");
+  LoopGroup loops("test", 1);
+  EchoServer server(&loops);
+  TestClient client(&loops);
+  client.Open(Local(server.server->port()));
+  client.Send("hello");
+  EXPECT_TRUE(Eventually([&] { return client.count == 1; }));
+  unsetenv("grpc_proxy");
 }
 
 TEST(Rpc, ATooLargeFrameEndsTheStream) {
@@ -317,6 +341,35 @@ TEST(Rpc, AWriteThatLeavesAtOnceWakesNobody) {
   }
   server->Shutdown();
   server_loops.RunOn(0, [&] { kept = nullptr; });
+}
+
+TEST(Rpc, NoAnswerWaitsForATimer) {
+  LoopGroup loops("test", 1);
+  EchoServer server(&loops);
+  constexpr int kClients = 8, kTurns = 100;
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<TestClient>(&loops));
+    clients.back()->Open(Local(server.server->port()));
+    clients.back()->Send("first");
+    ASSERT_TRUE(Eventually([&] { return clients.back()->count == 1; }));
+  }
+  int fast = 0;
+  for (int turn = 1; turn <= kTurns; ++turn) {
+    const auto begin = std::chrono::steady_clock::now();
+    loops.RunOn(0, [&] {
+      for (auto& client : clients) client->stream->Send("x");
+    });
+    for (auto& client : clients) {
+      while (client->count < 1 + turn) {
+        ASSERT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+        std::this_thread::yield();
+      }
+    }
+    // No timer is as quick as that.
+    if (std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(5)) ++fast;
+  }
+  EXPECT_GT(fast, kTurns / 4);  // the machine may be slow now and then
 }
 
 struct UnaryAnswer {
