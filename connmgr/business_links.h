@@ -86,6 +86,8 @@ class BusinessLinks {
 
   // Business servers with a live link (Hello exchanged, not draining).
   virtual int live() const = 0;
+  // Those, and draining ones with a link: they serve the sessions that they have.
+  virtual int up() const = 0;
   // Sessions bound on this loop.
   virtual uint64_t sessions() const = 0;
   // Closed not yet answered by Ended: the drain waits for them.

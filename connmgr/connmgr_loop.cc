@@ -182,6 +182,7 @@ void ConnmgrLoop::Tick() {
 
 void ConnmgrLoop::PublishLinkStats() {
   counters_.live_links.Set(static_cast<uint64_t>(std::max(0, links_->live())));
+  counters_.up_links.Set(static_cast<uint64_t>(std::max(0, links_->up())));
   counters_.sessions.Set(links_->sessions());
   counters_.closing_sessions.Set(links_->closing());
   counters_.unaccepted.Set(links_->UnacceptedTotal());

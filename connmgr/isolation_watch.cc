@@ -27,16 +27,16 @@ void IsolationWatch::Start() {
   home().Arm(this, kLook);
 }
 
-bool IsolationWatch::LinksLive() const {
+bool IsolationWatch::LinksUp() const {
   return std::any_of(loops_.begin(), loops_.end(), [](ConnmgrLoop* loop) {
-    return loop->counters().live_links.value() != 0;
+    return loop->counters().up_links.value() != 0;
   });
 }
 
 void IsolationWatch::Look() {
   home().Arm(this, std::min(kLook, settings_.business_grace));
   const uint64_t now = home().NowMs();
-  if (LinksLive()) {
+  if (LinksUp()) {
     lost_ms_ = now;
     if (!std::exchange(isolated_, false)) return;
     runtime::LogInfo("isolation_over", "A business server is reached again.");
@@ -58,7 +58,7 @@ void IsolationWatch::Look() {
 }
 
 void IsolationWatch::OnAlive(bool some_live) {
-  if (!some_live || LinksLive() || drain_.state() != Drain::State::kServing) return;
+  if (!some_live || LinksUp() || drain_.state() != Drain::State::kServing) return;
   if (!std::exchange(isolated_, true)) {
     runtime::LogWarn("isolated",
                      "Business servers live, but none is reached from here: clients are closed.");

@@ -13,7 +13,7 @@
 
 namespace connmgr {
 
-// Lives on the first loop. No live link on any loop for `business.grace`, and Redis shows business
+// Lives on the first loop. No link up on any loop (a draining server still serves) for `business.grace`, and Redis shows business
 // servers with a lease: the clients are closed, `drain.pace` a second, until a link comes back. If
 // none lives, or Redis does not answer, they are held: they would find nothing better elsewhere.
 class IsolationWatch final : private runtime::Timer {
@@ -29,7 +29,7 @@ class IsolationWatch final : private runtime::Timer {
  private:
   void Look();
   void OnAlive(bool some_live);
-  bool LinksLive() const;
+  bool LinksUp() const;
   runtime::EventLoop& home() const { return loops_.front()->loop(); }
 
   const std::vector<ConnmgrLoop*> loops_;
@@ -39,7 +39,7 @@ class IsolationWatch final : private runtime::Timer {
   bool isolated_ = false;   // clients are being closed
   bool asking_ = false;     // Redis has the question
   uint64_t answers_ = 0;
-  uint64_t lost_ms_ = 0;    // since when no link lives
+  uint64_t lost_ms_ = 0;    // since when no link is up
   std::shared_ptr<bool> here_ = std::make_shared<bool>(true);  // answers come later than the end
 };
 

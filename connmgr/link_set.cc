@@ -1,5 +1,6 @@
 #include "connmgr/link_set.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "connmgr/stanza_envelope.h"
@@ -136,6 +137,11 @@ BusinessLinks::Window LinkSet::Submit(uint64_t connection, const xmpp::Stanza& s
 uint32_t LinkSet::Unaccepted(uint64_t connection) const {
   const LinkSession* session = Find(connection);
   return session == nullptr ? 0 : session->window.size();
+}
+
+int LinkSet::up() const {
+  return static_cast<int>(std::count_if(links_.begin(), links_.end(),
+                                        [](const auto& link) { return link->up(); }));
 }
 
 BusinessLinks::Stats LinkSet::stats() const {

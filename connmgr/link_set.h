@@ -46,6 +46,7 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
   uint32_t Unaccepted(uint64_t connection) const override;
   uint64_t UnacceptedTotal() const override { return unaccepted_; }
   int live() const override { return static_cast<int>(usable_.size()); }
+  int up() const override;
   uint64_t sessions() const override { return bound_; }
   uint64_t closing() const override { return closing_; }
   void OnDrainOrder(absl::AnyInvocable<void(bool undrain)> handler) override {

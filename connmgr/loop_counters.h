@@ -76,7 +76,7 @@ struct LoopCounters {
   std::array<LoopCounter, kStages> stage_us;  // of all operations, scaled up from the sampled ones
 
   // Copied from BusinessLinks a few times a second.
-  LoopCounter live_links, sessions, closing_sessions, unaccepted;
+  LoopCounter live_links, up_links, sessions, closing_sessions, unaccepted;
   LoopCounter link_frames_out, link_items_out, link_bytes_out, link_frames_in, link_items_in;
   LoopCounter link_resubmitted, link_rehomed, link_duplicates, link_not_here, links_lost;
 };

@@ -570,6 +570,7 @@ TEST_F(LinksTest, SessionsLeaveADrainingServerWhenTheyAreQuiet) {
   first.Send(draining);
   ASSERT_TRUE(Eventually([&] { return second.Count(Up::kAnnounce) == 1; }));
   EXPECT_EQ(On([&] { return links->live(); }), 1);
+  EXPECT_EQ(On([&] { return links->up(); }), 2);
   EXPECT_EQ(second.Said(Up::kAnnounce)[0].announce().connection(), quiet->number);
   EXPECT_EQ(second.Said(Up::kAnnounce)[0].announce().turn(), 1u);
 

@@ -23,6 +23,7 @@ class FakeLinks final : public BusinessLinks {
   uint32_t window = 64;                 // stanzas
   bool ends = true;                     // Forget of a session is confirmed at once
   int live_links = 1;
+  int draining_links = 0;
 
   // What a test looks at.
   std::vector<xylem::v1::Opened> opened;
@@ -90,6 +91,7 @@ class FakeLinks final : public BusinessLinks {
     return sum;
   }
   int live() const override { return live_links; }
+  int up() const override { return live_links + draining_links; }
   uint64_t sessions() const override { return sessions_.size(); }
   uint64_t closing() const override { return closing_; }
   void OnDrainOrder(absl::AnyInvocable<void(bool)>) override {}

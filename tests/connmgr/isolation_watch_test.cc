@@ -50,6 +50,11 @@ class IsolationTest : public LoopFixture {
       lease_->Start();
     });
   }
+  uint64_t NowMs() {
+    uint64_t now = 0;
+    OnLoop([&] { now = loop_->loop().NowMs(); });
+    return now;
+  }
   // Asks Redis; nullopt = an error.
   std::optional<size_t> CountAlive() {
     auto answer = std::make_shared<std::promise<std::optional<size_t>>>();
@@ -84,6 +89,28 @@ TEST_F(IsolationTest, ClosesClientsWhileOthersReachBusinessServers) {
   EXPECT_TRUE(Becomes([&] { return !watch_->isolated() && !loop_->ending(); }));
   TestClient again(port());
   again.LogIn();
+}
+
+TEST_F(IsolationTest, HoldsClientsThatADrainingServerServes) {
+  StartAll();
+  StartLease(std::chrono::seconds(10));
+  EXPECT_TRUE(runtime::Eventually([&] { return CountAlive() == 1u; }));
+  TestClient client(port());
+  client.LogIn();
+  OnLoop([&] {
+    links_->live_links = 0;
+    links_->draining_links = 1;
+  });
+  // Longer than the grace, as the loop's own clock has it.
+  const uint64_t begin = NowMs();
+  EXPECT_TRUE(Becomes([&] { return loop_->loop().NowMs() >= begin + 500; }));
+  OnLoop([&] {
+    EXPECT_EQ(watch_->answers(), 0u);
+    EXPECT_FALSE(watch_->isolated());
+    EXPECT_EQ(loop_->stream(0).state(), C2sStream::State::kSession);
+    links_->draining_links = 0;
+  });
+  EXPECT_THAT(client.ReadToEnd(), HasSubstr("<system-shutdown xmlns="));
 }
 
 TEST_F(IsolationTest, HoldsClientsWhileNoBusinessServerLives) {
