@@ -171,7 +171,10 @@ void C2sStream::WriteFeatures(std::string_view from_business) {
     if (loop_.settings().tls == TlsMode::kRequired) offer = StartTlsOffer::kRequired;
     if (loop_.settings().tls == TlsMode::kOptional) offer = StartTlsOffer::kOptional;
   }
-  connection_.Send(connmgr::WriteFeatures(offer, from_business));
+  std::string features(from_business);
+  // Before authentication the limits are smaller, and nothing that is said then comes near them.
+  if (!negotiation_->ticket.empty()) features += WriteStreamLimits(loop_.settings().stanza_bytes);
+  connection_.Send(connmgr::WriteFeatures(offer, features));
 }
 
 void C2sStream::OnNegotiated(const Negotiated& answer) {

@@ -25,6 +25,11 @@ std::string WriteFeatures(StartTlsOffer starttls, std::string_view from_business
   return out;
 }
 
+std::string WriteStreamLimits(uint32_t max_bytes) {
+  return Element("limits", xmpp::ns::kStreamLimits,
+                 "<max-bytes>" + std::to_string(max_bytes) + "</max-bytes>");
+}
+
 std::string WriteStartTlsProceed() { return Element("proceed", xmpp::ns::kTls, ""); }
 std::string WriteStartTlsFailure() { return Element("failure", xmpp::ns::kTls, ""); }
 

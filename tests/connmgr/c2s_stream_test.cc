@@ -248,6 +248,20 @@ TEST_F(C2sStreamTest, PausesASenderThatIsOverItsRate) {
   EXPECT_GE(loop_->counters().rate_pauses.value(), 1u);
 }
 
+TEST_F(C2sStreamTest, TellsItsLimitOnceAuthenticated) {
+  settings_.stanza_bytes = 54321;
+  Start();
+  TestClient client(port());
+  client.OpenStream();
+  EXPECT_THAT(client.ReadTo("</stream:features>"), Not(HasSubstr("urn:xmpp:stream-limits:0")));
+  client.Send(kAuth);
+  client.ReadTo("<success");
+  client.OpenStream();
+  EXPECT_THAT(client.ReadTo("</stream:features>"),
+              HasSubstr("<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>54321</max-bytes>"
+                        "</limits>"));
+}
+
 TEST_F(C2sStreamTest, OffersOnlyStartTlsWhereItIsRequired) {
   UseCertificate(TlsMode::kRequired);
   Start();
