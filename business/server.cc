@@ -15,6 +15,13 @@ namespace {
 constexpr std::chrono::milliseconds kLook{20};
 constexpr std::chrono::seconds kLastWord{1};  // for Redis to take the lease back
 
+// What doctor looks at; none where the tiers talk in plaintext.
+std::vector<std::string> CertificateFiles(const Settings& settings) {
+  const runtime::RpcCredentials& rpc = settings.rpc.credentials;
+  if (rpc.empty()) return {};
+  return {rpc.certificate, rpc.ca};
+}
+
 }  // namespace
 
 Server::Server(const Settings& settings, std::string id)
@@ -107,7 +114,7 @@ bool Server::Listen() {
           .config_text = [this] { return settings_.text; }},
       AdminService::Options{.token = settings_.admin_token,
                             .redis_addresses = settings_.redis.addresses,
-                            .certificate_files = {}});
+                            .certificate_files = CertificateFiles(settings_)});
   // The loops wait: a manager that is there at once must find the way back to managers.
   std::promise<void> open;
   std::shared_future<void> gate = open.get_future().share();
