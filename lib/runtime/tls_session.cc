@@ -21,10 +21,11 @@ void AttachSocket(SSL* ssl, int fd) {
   SSL_set_bio(ssl, bio, bio);
 }
 
-// Contexts of the client's side, one per trust file: making one costs as much as a handshake.
+// Contexts of the client's side, one per trust file: making one costs as much as a handshake. They
+// live as long as the process, since OpenSSL may be taken down before our statics.
 SSL_CTX* ClientContext(const std::string& ca_file) {
   static std::mutex mutex;
-  static std::map<std::string, SSL_CTX*> contexts;
+  static auto& contexts = *new std::map<std::string, SSL_CTX*>;
   std::lock_guard lock(mutex);
   SSL_CTX*& ctx = contexts[ca_file];
   if (ctx != nullptr) return ctx;
