@@ -24,6 +24,7 @@ class Child:
     def __init__(self, description):
         self.spec = description
         self.process = None
+        self.watcher = None  # the task that waits for its end
         self.started = 0.0
         self.restarts = 0
         self.held = False  # ended on purpose: not started again
@@ -48,7 +49,9 @@ class Supervisor:
         child.started = time.monotonic()
         child.ready = False
         child.held = False
-        asyncio.get_running_loop().create_task(self.watch(child, child.process))
+        child.watcher = asyncio.get_running_loop().create_task(self.watch(child, child.process))
+        if self.stopping:  # stop() has passed it by
+            child.process.terminate()
 
     async def watch(self, child, process):
         code = await process.wait()
@@ -108,6 +111,9 @@ class Supervisor:
                 except asyncio.TimeoutError:
                     process.kill()
                     await process.wait()
+        # Each end is in the log before anybody hears that all is down.
+        while watching := [c.watcher for c in self.children.values() if c.watcher and not c.watcher.done()]:
+            await asyncio.gather(*watching)
         self.finished.set()
 
     def describe(self, child):

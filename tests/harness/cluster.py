@@ -4,17 +4,27 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 import urllib.request
 
+import sanitizers
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 XYLEM = os.path.join(ROOT, "xylem")
 
 
+class Unsound(AssertionError):
+    """A process of the cluster ended as none may, or a sanitizer reported."""
+
+
 class Cluster:
-    """A context manager; `status` is what ./xylem status --json says."""
+    """A context manager; `status` is what ./xylem status --json says. Leaving it raises Unsound when a
+    process crashed, or ended with an exit code, or wrote a sanitizer's report, whatever the test saw."""
+
+    standing = []  # clusters that outlive one test: the suite leaves them (leave_standing)
 
     def __init__(self, managers=2, business=2, domain="localhost", sets=(), restart=True, preset="dev", keep=False):
         self.data = tempfile.mkdtemp(prefix="xylem-test-")
@@ -27,6 +37,8 @@ class Cluster:
         if not restart:
             self.arguments.append("--no-restart")
         self.users = {}
+        self.prefix = sanitizers.prefix(preset)
+        self.signals = {}  # id → what the test sent it
 
     def __enter__(self):
         result = self.run("up", *self.arguments, check=False)
@@ -41,14 +53,34 @@ class Cluster:
 
     def __exit__(self, kind, value, trace):
         self.run("down", check=False)
-        if kind is not None or self.keep:
+        faults = self.faults()
+        if kind is not None or self.keep or faults:
             print(f"cluster data kept in {self.data}")
         else:
             shutil.rmtree(self.data, ignore_errors=True)
+        if faults and kind is None:
+            raise Unsound("\n".join(faults))
+        for fault in faults:  # another exception is on its way; this may be why
+            print(fault, flush=True)
 
     def run(self, verb, *arguments, check=True, **keywords):
-        return subprocess.run([XYLEM, verb, "--data", self.data, *arguments], capture_output=True, text=True,
-                              check=check, **keywords)
+        return subprocess.run([*self.prefix, XYLEM, verb, "--data", self.data, *arguments], capture_output=True,
+                              text=True, check=check, env=sanitizers.environment(), **keywords)
+
+    def exits(self):
+        """(id, exit code) of each process that ended, in that order; minus a signal's number for one it died of."""
+        try:
+            with open(os.path.join(self.data, "logs", "supervisor.log"), encoding="utf-8") as lines:
+                events = [json.loads(line) for line in lines]
+        except FileNotFoundError:
+            return []
+        return [(event["id"], event["code"]) for event in events if event["event"] == "exit"]
+
+    def faults(self):
+        """Sentences about ends that the test did not cause, and sanitizers' reports."""
+        ends = [f"{ident}: {sanitizers.exit_sentence(code)}" for ident, code in self.exits()
+                if code != 0 and -code not in self.signals.get(ident, ()) and ident != "haproxy"]  # its way to end
+        return ends + sanitizers.reports(os.path.join(self.data, "logs"))
 
     @property
     def status(self):
@@ -72,6 +104,7 @@ class Cluster:
         return os.path.join(self.data, "tls", "ca.pem")
 
     def kill(self, ident, number="SIGKILL", hold=False):
+        self.signals.setdefault(ident, set()).add(int(signal.Signals[number]))
         self.run("kill", ident, "--signal", number, *(["--hold"] if hold else []))
 
     def start(self, ident):
@@ -97,6 +130,17 @@ class Cluster:
 
     def metric_sum(self, ident, prefix):
         return sum(v for k, v in self.metrics(ident).items() if k == prefix or k.startswith(prefix + "{"))
+
+
+def leave_standing():
+    """Ends the clusters that tests left standing; sentences about what was wrong with them."""
+    problems = []
+    while Cluster.standing:
+        try:
+            Cluster.standing.pop().__exit__(None, None, None)
+        except Unsound as error:
+            problems.append(str(error))
+    return problems
 
 
 async def eventually(condition, what, timeout=10.0, interval=0.05):

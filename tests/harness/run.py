@@ -1,9 +1,11 @@
-"""`./xylem test`: what decides green. Without arguments: unit, scenarios, e2e, attacks, cluster."""
+"""`./xylem test`: what decides green. Without arguments: the suites of DEFAULT."""
 
 import argparse
 import asyncio
+import concurrent.futures
 import glob
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,10 +17,11 @@ sys.path.insert(0, os.path.join(ROOT, "deploy", "local"))
 
 import build  # pylint: disable=wrong-import-position
 import packages  # pylint: disable=wrong-import-position
-from cluster import Cluster  # pylint: disable=wrong-import-position
+import sanitizers  # pylint: disable=wrong-import-position
+from cluster import Cluster, Unsound, leave_standing  # pylint: disable=wrong-import-position
 from scenario import Mismatch, Play, Stage  # pylint: disable=wrong-import-position
 
-DEFAULT = ("unit", "scenarios", "attacks", "e2e", "cluster")
+DEFAULT = ("unit", "scenarios", "attacks", "e2e", "cluster", "fuzz")
 
 
 class Tally:
@@ -38,8 +41,8 @@ class Tally:
 
 def unit(tally, preset):
     build.build(preset)
-    result = subprocess.run(["ctest", "--test-dir", build.preset_dir(preset), "--output-on-failure", "-j", "2"],
-                            check=False)
+    result = subprocess.run([*sanitizers.prefix(preset), "ctest", "--test-dir", build.preset_dir(preset),
+                             "--output-on-failure", "-j", "2"], env=sanitizers.environment(), check=False)
     if result.returncode == 0:
         tally.add(f"unit tests ({preset})")
     else:
@@ -55,23 +58,32 @@ def scenarios(tally, preset, pattern=""):
     """Each play twice: everybody on one manager, and each actor on another one."""
     build.build(preset, ["connmgr", "business", "xylemctl"])
     plays = [Play(path) for path in scenario_files(pattern)]
-    with Cluster(preset=preset) as cluster:
-        for play in plays:
-            for values in play.actors.values():
-                name = values["jid"].partition("@")[0]
-                if name not in cluster.users:
-                    cluster.add_user(name, values["password"])
-        one = lambda actor: cluster.manager_address(1)
-        for play in plays:
-            order = list(play.actors)
-            other = lambda actor, order=order: cluster.manager_address(1 + order.index(actor) % 2)
-            for where, place in (("one manager", one), ("two managers", other)):
-                name = f"{os.path.relpath(play.path, ROOT)}: {play.title} ({where})"
-                try:
-                    asyncio.run(Stage(cluster, place).play(play))
-                    tally.add(name)
-                except Mismatch as error:
-                    tally.add(name, error)
+    name = f"scenarios: every process ended well ({preset})"
+    try:
+        with Cluster(preset=preset) as cluster:
+            play_all(tally, cluster, plays)
+        tally.add(name)
+    except Unsound as error:
+        tally.add(name, error)
+
+
+def play_all(tally, cluster, plays):
+    for play in plays:
+        for values in play.actors.values():
+            name = values["jid"].partition("@")[0]
+            if name not in cluster.users:
+                cluster.add_user(name, values["password"])
+    one = lambda actor: cluster.manager_address(1)
+    for play in plays:
+        order = list(play.actors)
+        other = lambda actor, order=order: cluster.manager_address(1 + order.index(actor) % 2)
+        for where, place in (("one manager", one), ("two managers", other)):
+            name = f"{os.path.relpath(play.path, ROOT)}: {play.title} ({where})"
+            try:
+                asyncio.run(Stage(cluster, place).play(play))
+                tally.add(name)
+            except Mismatch as error:
+                tally.add(name, error)
 
 
 def python_suite(folder):
@@ -98,29 +110,43 @@ def python_suite(folder):
                     import traceback
                     traceback.print_exc()
                     tally.add(f"{folder}: {name}", repr(error))
+        problems = leave_standing()
+        if problems:
+            tally.add(f"{folder}: every process ended well", "\n".join(problems))
     return run
 
 
-def fuzz(tally, preset, seconds="60"):
-    """libFuzzer targets, each for some seconds, with the corpus of tests/fuzz/corpus."""
+def fuzz(tally, preset, seconds="20"):
+    """libFuzzer targets, each for some seconds, as many at a time as there are cores. They begin with
+    what tests/fuzz/corpus and earlier runs on this host have found."""
     del preset
     packages.ensure(["clang", "libclang-rt-14-dev"])
-    build.build("fuzz")
-    for target in sorted(glob.glob(os.path.join(ROOT, "build", "fuzz", "fuzz", "*_fuzzer"))):
-        name = os.path.basename(target)
-        corpus = os.path.join(ROOT, "build", "fuzz", "corpus", name)
-        os.makedirs(corpus, exist_ok=True)
-        seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name.removesuffix("_fuzzer"))
-        command = [target, corpus, *([seeds] if os.path.isdir(seeds) else []), f"-max_total_time={seconds}",
-                   "-print_final_stats=0", "-verbosity=0", f"-artifact_prefix={corpus}-"]
-        code = subprocess.run(command, check=False).returncode
-        tally.add(f"fuzz: {name}, {seconds} s", None if code == 0 else f"exit code {code}; see {corpus}-*")
+    build.build("fuzz", ["fuzzers"])
+    targets = sorted(glob.glob(os.path.join(build.preset_dir("fuzz"), "fuzz", "*_fuzzer")))
+    if not targets:
+        tally.add("fuzz", "no target was built")
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for target, result in zip(targets, pool.map(lambda target: fuzz_one(target, seconds), targets)):
+            runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", result.stdout)
+            tally.add(f"fuzz: {os.path.basename(target)}, {seconds} s, {runs.group(1) if runs else '?'} inputs",
+                      f"exit code {result.returncode}\n{result.stdout[-6000:]}" if result.returncode else None)
+
+
+def fuzz_one(target, seconds):
+    name = os.path.basename(target)
+    corpus = os.path.join(build.preset_dir("fuzz"), "corpus", name)
+    os.makedirs(corpus, exist_ok=True)
+    seeds = os.path.join(ROOT, "tests", "fuzz", "corpus", name.removesuffix("_fuzzer"))
+    command = [*sanitizers.prefix("fuzz"), target, corpus, *([seeds] if os.path.isdir(seeds) else []),
+               f"-max_total_time={seconds}", "-print_final_stats=1", "-timeout=10", f"-artifact_prefix={corpus}-"]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                          env=sanitizers.environment(), check=False)
 
 
 def sanitized(preset):
-    def run(tally, _):
+    def run(tally, _, pattern=""):
         unit(tally, preset)
-        scenarios(tally, preset)
+        scenarios(tally, preset, pattern)
     return run
 
 
