@@ -67,7 +67,8 @@ void ManagerStream::HandleHello(std::string_view bytes) {
                       {"protocol_min", hello.protocol_min()},
                       {"protocol_max", hello.protocol_max()},
                       {"ours", kProtocol}});
-    return Cut("no common protocol version");
+    batch_.AddHello(home_->OurHello());  // the other side can say in its log what is wrong
+    return Close("no common protocol version");
   }
   state_ = State::kClaiming;
   claimed_ = claiming_ = true;
