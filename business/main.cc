@@ -8,6 +8,7 @@
 #include "business/settings.h"
 #include "lib/runtime/log.h"
 #include "lib/runtime/process.h"
+#include "lib/runtime/rpc.h"
 #include "proto/config/business.pb.h"
 
 namespace business {
@@ -25,6 +26,7 @@ int Run(int argc, char** argv) {
   const auto errors = Settings::Read(config, &settings);
   for (const std::string& error : errors) std::fprintf(stderr, "%s\n", error.c_str());
   if (!errors.empty()) return 2;
+  runtime::PrepareRpc(settings.loops);
   runtime::StartLog(line.log);
   int code = 1;
   {

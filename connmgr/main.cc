@@ -20,6 +20,7 @@
 #include "lib/runtime/metrics.h"
 #include "lib/runtime/process.h"
 #include "lib/runtime/redis_client.h"
+#include "lib/runtime/rpc.h"
 #include "proto/config/connmgr.pb.h"
 
 namespace connmgr {
@@ -228,6 +229,7 @@ int Run(int argc, char** argv) {
   const auto errors = Settings::Read(config, &settings);
   for (const std::string& error : errors) std::fprintf(stderr, "%s\n", error.c_str());
   if (!errors.empty()) return 2;
+  runtime::PrepareRpc(settings.loops);
   runtime::StartLog(line.log);
   auto certificates = Certificates::Load(settings);
   if (!certificates) {

@@ -25,6 +25,16 @@ struct RpcStats {
   uint64_t completions = 0, wakeups = 0;
 };
 
+// How what gRPC has done reaches the loops. kThreads: a thread for each loop waits for it and wakes
+// the loop. kPolledByLoop: the process's only loop asks gRPC itself, and nothing costs a thread
+// switch.
+enum class RpcCompletions { kThreads, kPolledByLoop };
+// Once, in main, before there are other threads or anything else of this file. kPolledByLoop if the
+// process has one loop and gRPC can be polled (its epoll1 engine, a version that we know), unless
+// XYLEM_RPC_COMPLETIONS=threads. Without this call, and once a second loop has a client or a
+// server: kThreads.
+RpcCompletions PrepareRpc(int loops);
+
 // One stream. Lives on the loop it was handed to; all callbacks come on that loop. Frames keep
 // their order both ways. One write is in flight at a time: Send only while writable().
 class RpcStream {
@@ -48,8 +58,7 @@ class RpcStream {
   virtual const std::string& peer_identity() const = 0;  // certificate's common name; empty: no TLS
 };
 
-// The client's side of a loop: one completion queue, drained by a thread of its own that hands
-// whole batches over by one wake-up.
+// The client's side of a loop: one completion queue, drained as PrepareRpc says.
 class RpcClient {
  public:
   virtual ~RpcClient() = default;

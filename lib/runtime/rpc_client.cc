@@ -53,25 +53,28 @@ class ClientCore final : public internal::RpcStreamCore {
  private:
   bool StartCall(RpcOp* op) override {
     if (!refused_.empty()) return false;
-    return queue_->StartOp([&](grpc::CompletionQueue* queue) {
+    return queue_->StartOp(op, [&](grpc::CompletionQueue* queue) {
       grpc::GenericStub stub(channel_);
       call_ = stub.PrepareCall(&context_, method_, queue);
       call_->StartCall(op);
     });
   }
   bool StartRead(grpc::ByteBuffer* into, RpcOp* op) override {
-    return queue_->StartOp([&](grpc::CompletionQueue*) { call_->Read(into, op); });
+    return queue_->StartOp(op, [&](grpc::CompletionQueue*) { call_->Read(into, op); });
   }
   bool StartWrite(const grpc::ByteBuffer& frame, RpcOp* op) override {
-    return queue_->StartQuickOp([&](grpc::CompletionQueue*) { call_->Write(frame, op); });
+    return queue_->StartQuickOp(op, [&](grpc::CompletionQueue*) { call_->Write(frame, op); });
   }
   bool StartHalfClose(RpcOp* op) override {
-    return queue_->StartOp([&](grpc::CompletionQueue*) { call_->WritesDone(op); });
+    return queue_->StartOp(op, [&](grpc::CompletionQueue*) { call_->WritesDone(op); });
   }
   bool StartFinish(RpcOp* op) override {
-    return queue_->StartOp([&](grpc::CompletionQueue*) { call_->Finish(&status_, op); });
+    return queue_->StartOp(op, [&](grpc::CompletionQueue*) { call_->Finish(&status_, op); });
   }
-  void Cancel() override { context_.TryCancel(); }
+  void Cancel() override {
+    context_.TryCancel();
+    queue_->Stir();
+  }
   void OnStarted() override {
     peer_ = context_.peer();
     std::shared_ptr<const grpc::AuthContext> auth = context_.auth_context();
@@ -97,7 +100,7 @@ class Client final : public RpcClient {
       : plaintext_(credentials.empty()),
         credentials_(internal::ClientCredentials(credentials)),
         queue_(std::make_shared<RpcQueue>(loop, std::make_unique<grpc::CompletionQueue>())) {
-    queue_->StartThread("rpc-out-" + std::to_string(loop->index()));
+    queue_->Begin("rpc-out-" + std::to_string(loop->index()));
   }
   ~Client() override {
     queue_->Shutdown();

@@ -1,11 +1,13 @@
 #include "lib/runtime/rpc_queue.h"
 
 #include <grpc/grpc.h>
+#include <grpc/support/time.h>
 #include <pthread.h>
 
 #include <utility>
 
 #include "lib/runtime/check.h"
+#include "lib/runtime/rpc_polling.h"
 
 namespace runtime::internal {
 
@@ -17,19 +19,49 @@ RpcQueue::~RpcQueue() {
   Drain(true);
 }
 
-void RpcQueue::StartThread(const std::string& name) {
-  thread_ = std::thread([this, name] {
-    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+void RpcQueue::Begin(std::string name) {
+  thread_name_ = name.substr(0, 15);
+  begun_ = true;
+  RpcPolling::Instance().Add(shared_from_this());
+}
+
+void RpcQueue::BePolled(std::shared_ptr<RpcLoopPoller> poller) {
+  poller_ = std::move(poller);
+  polled_.store(true);
+}
+
+void RpcQueue::TakeThread() {
+  polled_.store(false);
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), thread_name_.c_str());
     Run();
   });
+}
+
+void RpcQueue::Started(const RpcOp* op) {
+  if (!op->resting) busy_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void RpcQueue::Ended(const RpcOp* op) {
+  completions_.fetch_add(1, std::memory_order_relaxed);
+  if (!op->resting) busy_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void RpcQueue::Stir() {
+  if (!polled_.load(std::memory_order_relaxed)) return;
+  loop_->InLoop() ? poller_->Stir() : poller_->StirFromOutside();
+}
+
+void RpcQueue::ExpectSoon() {
+  if (polled_.load(std::memory_order_relaxed)) poller_->ExpectSoon();
 }
 
 void RpcQueue::Run() {
   void* tag;
   bool ok;
   while (queue_->Next(&tag, &ok)) {
-    completions_.fetch_add(1, std::memory_order_relaxed);
     auto* op = static_cast<RpcOp*>(tag);
+    Ended(op);
     if (op->on_queue_thread) {
       op->done(op, ok, false);
     } else {
@@ -37,6 +69,19 @@ void RpcQueue::Run() {
       HandOver(op);
     }
   }
+}
+
+bool RpcQueue::DrainNext() {
+  void* tag;
+  bool ok;
+  const gpr_timespec now_at_the_latest = gpr_inf_past(GPR_CLOCK_MONOTONIC);
+  if (queue_->AsyncNext(&tag, &ok, now_at_the_latest) != grpc::CompletionQueue::GOT_EVENT) {
+    return false;
+  }
+  auto* op = static_cast<RpcOp*>(tag);
+  Ended(op);
+  op->done(op, ok, false);
+  return true;
 }
 
 namespace {
@@ -74,17 +119,23 @@ void RpcQueue::HandOver(RpcOp* op) {
 // it (experimental, since 2017; what CompletionQueue::DoThenAsyncNext is made of).
 void RpcQueue::BeginQuickOp() { grpc_completion_queue_thread_local_cache_init(queue_->cq()); }
 
-void RpcQueue::EndQuickOp() {
+// What was done, mostly the operation that was started.
+RpcOp* RpcQueue::EndQuickOp() {
   void* tag;
   int success;
-  if (grpc_completion_queue_thread_local_cache_flush(queue_->cq(), &tag, &success) == 0) return;
+  if (grpc_completion_queue_thread_local_cache_flush(queue_->cq(), &tag, &success) == 0) {
+    return nullptr;
+  }
   bool ok = success == 1;
-  if (!static_cast<grpc::internal::CompletionQueueTag*>(tag)->FinalizeResult(&tag, &ok)) return;
-  completions_.fetch_add(1, std::memory_order_relaxed);
+  if (!static_cast<grpc::internal::CompletionQueueTag*>(tag)->FinalizeResult(&tag, &ok)) {
+    return nullptr;
+  }
   auto* op = static_cast<RpcOp*>(tag);
+  Ended(op);
   op->ok = ok;
   quick_.push_back(op);
   loop_->ScheduleTurnEnd(&quick_end_);
+  return op;
 }
 
 void RpcQueue::DrainQuick() {
@@ -114,16 +165,16 @@ void RpcQueue::Shutdown() {
     if (closed_) return;
     closed_ = true;
   }
+  if (begun_) RpcPolling::Instance().Remove(this);  // from here on nobody gives it a thread
   queue_->Shutdown();
   if (thread_.joinable()) {
     CHECK(thread_.get_id() != std::this_thread::get_id());
     thread_.join();
-  } else {
-    void* tag;
-    bool ok;
-    while (queue_->Next(&tag, &ok)) {
-    }
+    return;
   }
+  Run();
+  // What this thread polled meanwhile may have been for others.
+  if (polled_.load()) poller_->StirFromOutside();
 }
 
 RpcStats RpcQueue::stats() const {

@@ -37,17 +37,21 @@ class ServerCore final : public internal::RpcStreamCore {
  private:
   bool StartCall(RpcOp*) override { return true; }
   bool StartRead(grpc::ByteBuffer* into, RpcOp* op) override {
-    return queue_->StartOp([&](grpc::CompletionQueue*) { call_->stream.Read(into, op); });
+    return queue_->StartOp(op, [&](grpc::CompletionQueue*) { call_->stream.Read(into, op); });
   }
   bool StartWrite(const grpc::ByteBuffer& frame, RpcOp* op) override {
-    return queue_->StartQuickOp([&](grpc::CompletionQueue*) { call_->stream.Write(frame, op); });
+    return queue_->StartQuickOp(op,
+                                [&](grpc::CompletionQueue*) { call_->stream.Write(frame, op); });
   }
   bool StartHalfClose(RpcOp*) override { return false; }
   bool StartFinish(RpcOp* op) override {
     return queue_->StartOp(
-        [&](grpc::CompletionQueue*) { call_->stream.Finish(grpc::Status::OK, op); });
+        op, [&](grpc::CompletionQueue*) { call_->stream.Finish(grpc::Status::OK, op); });
   }
-  void Cancel() override { call_->context.TryCancel(); }
+  void Cancel() override {
+    call_->context.TryCancel();
+    queue_->Stir();
+  }
   std::string CloseReason() const override { return "ended"; }
 
   std::unique_ptr<IncomingCall> call_;
@@ -61,7 +65,7 @@ class Server final : public RpcServer {
         accept_(std::make_shared<Accept>(std::move(accept))),
         unary_(std::move(unary)) {
     request_op_.owner = this;
-    request_op_.on_queue_thread = true;
+    request_op_.on_queue_thread = request_op_.resting = true;
     request_op_.done = [](RpcOp* op, bool ok, bool) {
       static_cast<Server*>(op->owner)->OnCall(ok);
     };
@@ -97,7 +101,7 @@ class Server final : public RpcServer {
       return false;
     }
     for (size_t i = 0; i < queues_.size(); ++i) {
-      queues_[i]->StartThread("rpc-in-" + std::to_string(i));
+      queues_[i]->Begin("rpc-in-" + std::to_string(i));
     }
     RequestCall();
     return true;
@@ -129,7 +133,7 @@ class Server final : public RpcServer {
   void RequestCall() {
     arriving_ = std::make_unique<IncomingCall>();
     arriving_->queue = queues_[next_loop_];
-    bool started = queues_[0]->StartOp([&](grpc::CompletionQueue* queue) {
+    bool started = queues_[0]->StartOp(&request_op_, [&](grpc::CompletionQueue* queue) {
       service_.RequestCall(&arriving_->context, &arriving_->stream, arriving_->queue->get(),
                            static_cast<grpc::ServerCompletionQueue*>(queue), &request_op_);
     });

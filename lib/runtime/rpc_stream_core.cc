@@ -27,6 +27,7 @@ RpcStreamCore::RpcStreamCore(std::shared_ptr<RpcQueue> queue, bool is_client)
   end_op_.done = &OnOp<&RpcStreamCore::OnHalfClosed>;
   finish_op_.done = &OnOp<&RpcStreamCore::OnFinished>;
   for (RpcOp* op : {&call_op_, &read_op_, &write_op_, &end_op_, &finish_op_}) op->owner = this;
+  read_op_.resting = true;
 }
 
 void RpcStreamCore::FreeIfDone() {

@@ -22,8 +22,9 @@ class UnaryCall {
   }
 
   void Start() {
-    bool started = call_->queue->StartOp(
-        [&](grpc::CompletionQueue*) { call_->stream.Read(&request_, &read_op_); });
+    const std::shared_ptr<RpcQueue> queue = call_->queue;  // this may be deleted meanwhile
+    bool started = queue->StartOp(
+        &read_op_, [&](grpc::CompletionQueue*) { call_->stream.Read(&request_, &read_op_); });
     if (!started) delete this;
   }
 
@@ -71,7 +72,8 @@ class UnaryCall {
 
   void Finish(int code, std::string message, std::string response) {
     grpc::Status status(static_cast<grpc::StatusCode>(code), std::move(message));
-    bool started = call_->queue->StartOp([&](grpc::CompletionQueue*) {
+    const std::shared_ptr<RpcQueue> queue = call_->queue;  // this may be deleted meanwhile
+    bool started = queue->StartOp(&finish_op_, [&](grpc::CompletionQueue*) {
       if (status.ok()) {
         call_->stream.WriteAndFinish(ToByteBuffer(std::move(response)), grpc::WriteOptions(),
                                      status, &finish_op_);

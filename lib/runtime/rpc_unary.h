@@ -18,7 +18,8 @@ struct IncomingCall {
   std::shared_ptr<RpcQueue> queue;  // of the operations
 };
 
-// Control traffic. Reads, and runs the handler, on the thread of the call's queue. Deletes itself.
+// Control traffic. Reads, and runs the handler, on the thread that drains the call's queue. Deletes
+// itself.
 void ServeUnary(std::unique_ptr<IncomingCall> call, const RpcServer::Unary& handler);
 
 }  // namespace runtime::internal
