@@ -104,10 +104,10 @@ const char kCollectionsSchema[] = R"sql(
     bytes BLOB NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX archive_row_effect ON archive_row (archive, effect);
-  CREATE INDEX archive_row_with ON archive_row (archive, with_bare, id, with_resource);
+  CREATE INDEX archive_row_with ON archive_row (archive, with_bare, id, with_resource, hidden);
   CREATE INDEX archive_row_hidden ON archive_row (id) WHERE hidden = 1;
   CREATE VIRTUAL TABLE archive_text USING fts5 (
-    body, content = 'archive_row', content_rowid = 'id',
+    body, with_bare, content = 'archive_row', content_rowid = 'id',
     tokenize = 'unicode61 remove_diacritics 2'
   );
 

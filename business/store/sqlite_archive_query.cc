@@ -66,23 +66,36 @@ const Statement& StatementFor(bool text, With with) {
   return all[(text ? 3u : 0u) + static_cast<unsigned>(with)];
 }
 
-// Each word a string of FTS5, so that none is an operator; a space between them means AND. Empty:
-// there is nothing to look for.
-std::string MatchExpression(std::string_view text) {
+// A string of FTS5, so that nothing in it is an operator.
+void AppendString(std::string_view text, std::string* expression) {
+  *expression += '"';
+  for (const char c : text) {
+    if (c == '\0') continue;  // would end the expression
+    if (c == '"') *expression += '"';
+    *expression += c;
+  }
+  *expression += '"';
+}
+
+// Every word of `text`, in bodies; a word that is nothing but punctuation counts for nothing. With
+// the words of the contact's address, so that FTS5 walks only what has both: they are not the
+// address, which SQL compares. Empty: there is nothing to look for.
+std::string MatchExpression(std::string_view text, std::string_view contact) {
   constexpr int kWords = 16;
   std::string expression;
-  for (int words = 0; words < kWords;) {
+  for (int words = 0; words < kWords; ++words) {
     const size_t begin = text.find_first_not_of(" \t\r\n");
     if (begin == std::string_view::npos) break;
     const size_t end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
-    expression += words++ == 0 ? "\"" : " \"";
-    for (const char c : text.substr(begin, end - begin)) {
-      if (c == '\0') continue;  // ends the expression for FTS5
-      if (c == '"') expression += '"';
-      expression += c;
-    }
-    expression += '"';
+    expression += words == 0 ? "body : (" : " ";
+    AppendString(text.substr(begin, end - begin), &expression);
     text.remove_prefix(end);
+  }
+  if (expression.empty()) return expression;
+  expression += ')';
+  if (!contact.empty()) {
+    expression += " AND with_bare : ";
+    AppendString(contact, &expression);
   }
   return expression;
 }
@@ -93,7 +106,7 @@ class Search {
       : connection_(connection),
         archive_(archive),
         query_(query),
-        words_(MatchExpression(query.text)),
+        words_(MatchExpression(query.text, query.with.BareView())),
         range_{.above = archive.RowId(0), .below = archive.RowId(archive.position) + 1} {}
 
   Result<ArchivePage> Run() {
@@ -262,6 +275,17 @@ class Search {
 };
 
 }  // namespace
+
+std::vector<std::string> ArchiveQueryStatements() {
+  std::vector<std::string> all;
+  for (const bool text : {false, true}) {
+    for (const With with : {With::kAll, With::kBare, With::kFull}) {
+      const Statement& statement = StatementFor(text, with);
+      all.insert(all.end(), {statement.forward, statement.backward, statement.count});
+    }
+  }
+  return all;
+}
 
 Result<ArchivePage> QueryArchive(SqliteConnection& connection, std::string_view owner,
                                  const ArchiveQuery& query) {

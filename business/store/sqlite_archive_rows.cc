@@ -61,11 +61,7 @@ Result<std::optional<int64_t>> FindArchiveRow(SqliteConnection& connection,
 
 int64_t RemoveArchiveRows(SqliteConnection& connection, const ArchiveRecord& archive, int64_t first,
                           int64_t last) {
-  // FTS5 keeps no copy of the text: it is told what it indexed.
-  if (!connection
-           .Query("INSERT INTO archive_text (archive_text, rowid, body) "
-                  "SELECT 'delete', id, body FROM archive_row "
-                  "WHERE id >= ?1 AND id <= min(?2, ?3) AND body IS NOT NULL")
+  if (!connection.Query(kForgetArchiveText)
            .Bind(1, first)
            .Bind(2, last)
            .Bind(3, archive.RowId(archive.indexed))

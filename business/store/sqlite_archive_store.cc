@@ -114,7 +114,8 @@ Result<bool> IndexSome(SqliteConnection& connection, const std::string& owner) {
   const ArchiveRecord& record = **archive;
   const int64_t to = std::min(record.indexed + kIndexedAtOnce, record.position);
   if (!connection
-           .Query("INSERT INTO archive_text (rowid, body) SELECT id, body FROM archive_row "
+           .Query("INSERT INTO archive_text (rowid, body, with_bare) "
+                  "SELECT id, body, with_bare FROM archive_row "
                   "WHERE id > ?1 AND id <= ?2 AND body IS NOT NULL")
            .Bind(1, record.RowId(record.indexed))
            .Bind(2, record.RowId(to))
@@ -148,11 +149,10 @@ Result<ArchiveStore::Change> ReplaceRow(SqliteConnection& connection, const Jid&
   const auto row = FindArchiveRow(connection, **archive, id);
   if (!row) return row.error();
   if (!*row) return Change::kMissing;
-  if (!connection
-           .Query("INSERT INTO archive_text (archive_text, rowid, body) SELECT 'delete', id, body "
-                  "FROM archive_row WHERE id = ?1 AND id <= ?2 AND body IS NOT NULL")
+  if (!connection.Query(kForgetArchiveText)
            .Bind(1, **row)
-           .Bind(2, (*archive)->RowId((*archive)->indexed))
+           .Bind(2, **row)
+           .Bind(3, (*archive)->RowId((*archive)->indexed))
            .Run() ||
       !connection
            .Query(

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <thread>
 #include <utility>
 
@@ -13,6 +14,18 @@ namespace business {
 
 using runtime::Error;
 using runtime::Result;
+
+namespace {
+
+constexpr int kProgressSteps = 20000;  // of SQLite's machine between looks at the clock: ~ 1 ms
+
+std::chrono::nanoseconds ThreadCpuTime() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+}  // namespace
 
 SqliteQuery::SqliteQuery(SqliteQuery&& other) noexcept
     : connection_(other.connection_),
@@ -144,7 +157,20 @@ bool SqliteConnection::Note(int code) {
   return false;
 }
 
+void SqliteConnection::SetBudget(std::chrono::milliseconds cpu_time) {
+  const bool limited = cpu_time.count() > 0;
+  budget_end_ = limited ? ThreadCpuTime() + cpu_time : std::chrono::nanoseconds{};
+  sqlite3_progress_handler(db_, limited ? kProgressSteps : 0, limited ? OnProgress : nullptr, this);
+}
+
+int SqliteConnection::OnProgress(void* self) {
+  return ThreadCpuTime() > static_cast<SqliteConnection*>(self)->budget_end_ ? 1 : 0;
+}
+
 Error SqliteConnection::LastError() const {
+  if ((code_ & 0xff) == SQLITE_INTERRUPT) {
+    return Error::Unavailable("the store would have had to look through too much");
+  }
   if (LastWasFull()) return Error::Unavailable("the store's disk is full");
   if (LastWasBusy()) return Error::Unavailable("the store is locked by another program");
   return Error::Failed("store: " + message_);

@@ -90,6 +90,10 @@ class SqliteConnection {
   bool lost() const { return lost_; }
   void Abandon();  // closes without a checkpoint: what the file holds is read anew by the next one
 
+  // From now on, what this thread runs on this connection may take so much of its CPU time; beyond,
+  // a statement fails (kUnavailable). Zero: no limit.
+  void SetBudget(std::chrono::milliseconds cpu_time);
+
   // Moves pages from the log into the file. Returns pages left in the log; -1 on error.
   int Checkpoint();
   int WalPages() const { return wal_pages_; }
@@ -99,6 +103,7 @@ class SqliteConnection {
   explicit SqliteConnection(Options options) : options_(std::move(options)) {}
   bool Note(int code);  // remembers a failure; true if it was none
   static int OnBusy(void* self, int count);
+  static int OnProgress(void* self);
   static int OnWal(void* self, sqlite3* db, const char* name, int pages);
 
   Options options_;
@@ -109,6 +114,7 @@ class SqliteConnection {
   bool lost_ = false;
   int wal_pages_ = 0;
   std::chrono::steady_clock::time_point busy_since_{};
+  std::chrono::nanoseconds budget_end_{};  // in the thread's CPU time; zero: none
 };
 
 }  // namespace business

@@ -9,6 +9,14 @@ namespace business {
 
 using runtime::Error;
 
+namespace {
+
+// No reader may keep the others waiting: what is asked for by people takes milliseconds (attacks.md
+// row 39).
+constexpr std::chrono::milliseconds kReadBudget{1000};
+
+}  // namespace
+
 StoreReader::StoreReader(std::string path, uint32_t queue,
                          std::unique_ptr<SqliteConnection> connection)
     : path_(std::move(path)), limit_(queue), connection_(std::move(connection)) {
@@ -60,6 +68,7 @@ void StoreReader::RunBatch(std::vector<StoreOperationPtr>& batch) {
       runtime::LatencyBounds());
   for (const StoreOperationPtr& operation : batch) {
     if (Usable()) {
+      connection_->SetBudget(kReadBudget);
       operation->Run(*connection_);
     } else {
       operation->Fail(Error::Unavailable("the store cannot be read"));
@@ -67,7 +76,9 @@ void StoreReader::RunBatch(std::vector<StoreOperationPtr>& batch) {
     wait.Observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - operation->asked).count());
   }
-  if (connection_ != nullptr && connection_->InTransaction()) connection_->Query("COMMIT").Run();
+  if (connection_ == nullptr) return;
+  connection_->SetBudget({});
+  if (connection_->InTransaction()) connection_->Query("COMMIT").Run();
 }
 
 // Has a connection in a transaction: what one operation reads in several statements is of one

@@ -384,6 +384,10 @@ TEST_P(ArchiveContract, SearchesForWords) {
   EXPECT_EQ(Find({.text = "nothing"}), Numbers{});
   EXPECT_EQ(Find({.text = "   "}), Numbers{});
   EXPECT_EQ(Find({.with = romeo_, .text = "light"}), (Numbers{0, 4}));
+  EXPECT_EQ(Find({.with = AnyJid("romeo@example.net/a"), .text = "light"}), (Numbers{0, 4}));
+  EXPECT_EQ(Find({.with = AnyJid("romeo@example.net/b"), .text = "light"}), Numbers{});
+  EXPECT_EQ(Find({.with = AnyJid("example.net"), .text = "light"}), Numbers{});
+  EXPECT_EQ(Find({.text = "romeo"}), Numbers{}) << "bodies only";
   EXPECT_EQ(Find({.start_ms = 2000, .text = "light"}), (Numbers{4, 5}));
   EXPECT_EQ(Find({.text = "light", .backward = true, .max = 2}), (Numbers{4, 5}));
   EXPECT_EQ(Query({.text = "light", .anchor = IdOf(0), .max = 1, .count_up_to = 9}).count, 3u);
@@ -395,6 +399,8 @@ TEST_P(ArchiveContract, SearchesForWords) {
     Query({.text = text});
   }
   EXPECT_EQ(Find({.text = "\"quoted\" AND"}), Numbers{5});
+  EXPECT_EQ(Find({.text = "light & ( moon"}), Numbers{});
+  EXPECT_EQ(Find({.text = "light & (operators"}), Numbers{5});
 
   // Later messages are found at once.
   ArchiveEntry late = Entry(10);

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "business/store/sqlite_archive_rows.h"
 #include "business/store/sqlite_schema.h"
 #include "business/store/store.h"
 #include "tests/business/store/store_fixture.h"
@@ -61,6 +62,114 @@ TEST(Migrations, RefuseADatabaseOfSomebodyElse) {
   }
   EXPECT_NE(OpenError("sqlite:" + dir.File("x.db")).find("not a store of Xylem"),
             std::string::npos);
+}
+
+// What the release before has written, and what it writes while both run.
+TEST(Migrations, TakeAStoreOfSchemaOneWithItsAccounts) {
+  TempDir dir;
+  const std::string path = dir.File("x.db");
+  {
+    auto connection = SqliteConnection::Open({.path = path});
+    ASSERT_TRUE(Migrate(**connection, {StoreMigrations().at(0)}));
+    ASSERT_TRUE((*connection)
+                    ->Execute("INSERT INTO account VALUES ('juliet@example.com', 'example.com', 1, "
+                              "2, 1); INSERT INTO credential VALUES ('juliet@example.com', "
+                              "'SHA-256', 4096, x'00', x'01', x'02'); "
+                              "UPDATE cluster_state SET generation = 7, fingerprint = 'f'"));
+  }
+  runtime::LoopGroup loops("test", 1);
+  runtime::EventLoop& loop = loops.at(0);
+  auto store = Store::Open({.url = "sqlite:" + path});
+  ASSERT_TRUE(store) << store.error().message;
+  {
+    auto accounts = (*store)->Accounts(&loop);
+    auto offline = (*store)->Offline(&loop);
+    auto generations = (*store)->Generations(&loop);
+    const auto juliet = xmpp::BareJid::FromNormalized("juliet@example.com");
+    const auto romeo = xmpp::BareJid::FromNormalized("romeo@example.com");
+    const auto found = *RunOn(loop, [&] { return accounts->Find(juliet); });
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->locked);
+    EXPECT_EQ(found->keys.size(), 1u);
+    EXPECT_EQ(RunOn(loop, [&] { return generations->Read(); })->generation, 7u);
+    const OfflineMessage message{.effect = "e", .bytes = "x"};
+    const auto add = [&](const xmpp::BareJid& jid) {
+      return *RunOn(loop, [&] { return offline->Add(jid, message, {}); });
+    };
+    EXPECT_EQ(add(juliet), OfflineStore::Append::kDone);
+    EXPECT_EQ(add(romeo), OfflineStore::Append::kNoOwner);
+
+    auto before = SqliteConnection::Open({.path = path});
+    ASSERT_TRUE((*before)->Execute(
+        "INSERT INTO account VALUES ('romeo@example.com', 'example.com', 1, 2, 0) "
+        "ON CONFLICT DO NOTHING"));
+    EXPECT_EQ((*before)->Changes(), 1);
+    EXPECT_EQ(add(romeo), OfflineStore::Append::kDone);
+    ASSERT_TRUE((*before)->Execute("DELETE FROM account WHERE jid = 'juliet@example.com'"));
+    EXPECT_EQ((*before)->Changes(), 1);
+    EXPECT_EQ(RunOn(loop, [&] { return offline->Count(juliet); })->messages, 0u);
+    EXPECT_EQ(RunOn(loop, [&] { return offline->Count(romeo); })->messages, 1u);
+    EXPECT_EQ(RunOn(loop, [&] { return (*store)->Check(&loop); })->integrity, "ok");
+  }
+  store->reset();
+  loops.StopAndJoin();
+}
+
+// A page of an archive costs what is on it, however long the archive: rows are found by number, in
+// order, never by looking through a table or sorting.
+TEST(ArchivePlans, WalkAnIndexInOrder) {
+  TempDir dir;
+  ASSERT_EQ(OpenError("sqlite:" + dir.File("x.db")), "");
+  auto connection = SqliteConnection::Open({.path = dir.File("x.db"), .read_only = true});
+  ASSERT_TRUE(connection);
+  const auto statements = ArchiveQueryStatements();
+  EXPECT_EQ(statements.size(), 18u);
+  for (const std::string& sql : statements) {
+    const std::string explain = "EXPLAIN QUERY PLAN " + sql;
+    SqliteQuery row = (*connection)->Query(explain);
+    bool searches = false;
+    while (row.Step()) {
+      const std::string step = row.Text(3);
+      searches = searches || step.starts_with("SEARCH r USING");
+      const bool fine = step.starts_with("SEARCH r USING") ||
+                        step.starts_with("SCAN t VIRTUAL TABLE INDEX") ||  // FTS5 by its words
+                        step.starts_with("SCAN (subquery") ||  // of a count: ends at its limit
+                        step.starts_with("CO-ROUTINE (subquery");
+      EXPECT_TRUE(fine) << step << "\n" << sql;
+    }
+    EXPECT_TRUE(row.ok()) << sql;
+    EXPECT_TRUE(searches) << sql;
+  }
+}
+
+// attacks.md row 39: one reader serves everybody.
+TEST(ReadBudget, EndsAReadThatLooksThroughTooMuch) {
+  TempDir dir;
+  auto database = SqliteDatabase::Open({.path = dir.File("x.db")});
+  ASSERT_TRUE(database);
+  runtime::LoopGroup loops("test", 1);
+  const auto count_to = [&](int64_t number) {
+    return RunOn(loops.at(0), [&] {
+      StoreWork<int64_t> work = [number](SqliteConnection& connection) -> runtime::Result<int64_t> {
+        SqliteQuery row = connection
+                              .Query(
+                                  "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n "
+                                  "WHERE x < ?1) SELECT count(*) FROM n")
+                              .Bind(1, number);
+        if (row.Step()) return row.Int(0);
+        return connection.LastError();
+      };
+      return (*database)->Read<int64_t>(&loops.at(0), std::move(work));
+    });
+  };
+  const auto endless = count_to(INT64_MAX);
+  ASSERT_FALSE(endless);
+  EXPECT_EQ(endless.error().kind, runtime::ErrorKind::kUnavailable);
+  const auto small = count_to(100000);
+  ASSERT_TRUE(small) << small.error().message;
+  EXPECT_EQ(*small, 100000);
+  database->reset();
+  loops.StopAndJoin();
 }
 
 TEST(Migrations, GoThroughEachStepOnceAndUndoOneThatFails) {
