@@ -76,6 +76,10 @@ void RpcLoopPoller::Start() {
 }
 
 void RpcLoopPoller::Stop() {
+  {
+    std::lock_guard lock(mutex_);
+    queues_.clear();
+  }
   // A loop that runs no more destroys what was posted, and with it the last that stands in the
   // loop.
   struct OnLoop {

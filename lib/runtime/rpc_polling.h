@@ -39,7 +39,7 @@ class RpcLoopPoller final : public FdHandler, public std::enable_shared_from_thi
 
   // Something was started outside of Drain, or may have ended: drains at the end of the turn.
   void Stir() {
-    if (!draining_) loop_->ScheduleTurnEnd(&turn_end_);
+    if (running_ && !draining_) loop_->ScheduleTurnEnd(&turn_end_);
   }
   // From any other thread.
   void StirFromOutside();
