@@ -1,261 +1,151 @@
-"""attacks.md rows 45, 54, 55, 57, 58: PROXY headers, logs, metacharacters, tokens, TLS."""
+"""attacks.md rows 54, 55, 57: logs, metacharacters, what must not be guessed."""
 
 import asyncio
+import glob
 import json
 import os
-import re
-import socket
-import ssl
-import struct
-import subprocess
+import urllib.request
 
-from attack import Field, alive, fresh, session
-from xmpp import split_address
+from attack import PLAIN, alive, authenticated, fresh, session
+from cluster import eventually
+from xmpp import AuthFailure
 
-PACKAGES = ["openssl"]
-FIELD = Field()
-V2 = b"\r\n\r\n\0\r\nQUIT\n"
-
-
-def proxy_port(cluster, direct=False):
-    """The manager's PROXY listener: not in `status`, since people have no business there."""
-    path = os.path.join(cluster.data, "config", "connmgr-1.yaml")
-    listeners = re.findall(r'- address: "127\.0\.0\.1:(\d+)"\n(?:\s+direct_tls: (true)\n)?\s+proxy: true',
-                           open(path, encoding="utf-8").read())
-    return int(next(port for port, tls in listeners if bool(tls) == direct))
-
-
-async def talk(port, data, wait=6):
-    """What comes back within `wait` seconds after `data`, and whether the other side closed."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(data)
-    got = b""
-    try:
-        while True:
-            part = await asyncio.wait_for(reader.read(4096), wait)
-            if not part:
-                return got, True
-            got += part
-            if b"features>" in got:
-                return got, False
-    except asyncio.TimeoutError:
-        return got, False
-    except ConnectionError:
-        return got, True
-    finally:
-        writer.transport.abort()
-
-
-HEADER = (b"<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client' "
-          b"xmlns:stream='http://etherx.jabber.org/streams'>")
-
-
-def v2(command=0x21, family=0x11, body=None, length=None):
-    if body is None:
-        body = socket.inet_aton("192.0.2.7") + socket.inet_aton("127.0.0.1") + struct.pack("!HH", 4711, 5222)
-    return V2 + bytes([command, family]) + struct.pack("!H", len(body) if length is None else length) + body
-
-
-GOOD = {
-    "v1": b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 5222\r\n",
-    "v1, IPv6": b"PROXY TCP6 2001:db8::7 ::1 4711 5222\r\n",
-    "v1 UNKNOWN": b"PROXY UNKNOWN\r\n",
-    "v2": v2(),
-    "v2 LOCAL": v2(command=0x20, family=0, body=b""),
-    "v2 UNSPEC": v2(family=0, body=b""),
-    "v2 with a TLV": v2(body=socket.inet_aton("192.0.2.7") + socket.inet_aton("127.0.0.1")
-                        + struct.pack("!HH", 4711, 5222) + b"\x05\0\x04abcd"),
-}
-BAD = {
-    "none at all": b"",
-    "v1 over 107 bytes": b"PROXY TCP4 " + b"1" * 120 + b"\r\n",
-    "v1 bad address": b"PROXY TCP4 999.0.2.7 127.0.0.1 4711 5222\r\n",
-    "v1 bad port": b"PROXY TCP4 192.0.2.7 127.0.0.1 99999 5222\r\n",
-    "v1 without CR": b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 5222\n",
-    "v2 short addresses": v2(body=b"abc"),
-    "v2 TLV over the end": v2(body=socket.inet_aton("192.0.2.7") * 2 + struct.pack("!HH", 1, 2) + b"\x05\xff\xff"),
-    "v2 bad version": v2(command=0x31),
-    "v2 bad command": v2(command=0x2F),
-    "two headers": b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 5222\r\nPROXY TCP4 192.0.2.8 127.0.0.1 4711 5222\r\n",
-}
-
-
-async def proxy_good(preset):
-    cluster = FIELD.up(preset)
-    for name, header in GOOD.items():
-        got, _ = await talk(proxy_port(cluster), header + HEADER)
-        assert b"features>" in got, (name, got)
-
-
-async def proxy_bad(preset):
-    cluster = FIELD.up(preset)
-    for name, header in BAD.items():
-        got, closed = await talk(proxy_port(cluster), header + HEADER)
-        assert closed, (name, got)
-        # No word to somebody who is not the load balancer; two headers: the second is bad XML.
-        assert not got or name == "two headers", (name, got)
-
-
-async def proxy_slow(preset):
-    cluster = FIELD.up(preset)
-    got, closed = await talk(proxy_port(cluster), b"PROXY TCP4 192", wait=5)
-    assert closed and not got
-
-
-async def proxy_forged(preset):
-    """A PROXY header on the listener without PROXY is no XML; whoever says it gets no stream."""
-    cluster = FIELD.up(preset)
-    got, closed = await talk(split_address(cluster.manager_address(1))[1], GOOD["v1"] + HEADER)
-    assert closed and b"features" not in got and b"proceed" not in got, got
-
-
-async def proxy_address_is_believed(preset):
-    """The address of the header is what the session is said to come from."""
-    cluster = FIELD.up(preset)
-    client = await session(cluster)
-    listed = json.loads(cluster.ctl("--json", "session", "list").stdout)["sessions"]
-    assert any(s["jid"] == client.jid and s["peer_address"].startswith("127.0.0.1") for s in listed), listed
-    await client.close()
+SASL_NS = "urn:ietf:params:xml:ns:xmpp-sasl"
 
 
 def log_lines(cluster):
-    for name in os.listdir(os.path.join(cluster.data, "logs")):
+    for path in glob.glob(os.path.join(cluster.data, "logs", "*")):
+        name = os.path.basename(path)
         if name.startswith(("connmgr", "business")):
-            with open(os.path.join(cluster.data, "logs", name), encoding="utf-8") as text:
+            with open(path, encoding="utf-8", newline="\n") as text:
                 yield from ((name, line) for line in text)
 
 
+def set_log_level(cluster, level):
+    for process in cluster.status["processes"]:
+        if process["tier"] in ("connmgr", "business"):
+            request = urllib.request.Request(f"{process['admin']}/loglevel?level={level}", method="POST")
+            urllib.request.urlopen(request, timeout=5).close()
+
+
 async def log_injection(preset):
-    cluster = FIELD.up(preset)
-    evil = ["al\u001bice", "alice\r\n{\"level\":\"error\"}", "\u202ealice", "x" * 100000, "${jndi:ldap://x}"]
-    for user in evil:
+    """Row 54: whatever a stranger can get into a log is one line of JSON, escaped and cut at 256 bytes."""
+    cluster = PLAIN.up(preset)
+    set_log_level(cluster, "debug")
+    evil = {"marker-crlf": '&#13;&#10;{"level":"error","event":"forged-line"}', "marker-tab": "&#9;\\\"\\u0000",
+            "marker-bidi": "\u202eecila\u202c\u2066x\u2069\u200f", "marker-c1": "\u0085\u009b31m\u2028",
+            "marker-jndi": "${jndi:ldap://x}", "marker-long": "x" * 6000}
+    for name, text in evil.items():
         client = await fresh(cluster)
-        try:
-            await client.authenticate(user, "secret-that-must-not-be-logged", "PLAIN")
-        except Exception:  # pylint: disable=broad-except
-            pass
+        quoted = text.replace('"', "&quot;")
+        client.send(f'<auth xmlns="{SASL_NS}" mechanism="{name}{quoted}">AA==</auth>')
+        await client.next()
         client.abort()
-    client = await session(cluster)
+    client = await fresh(cluster)
+    try:
+        await client.authenticate("marker-user", "password-that-must-not-be-logged", "PLAIN")
+    except AuthFailure:
+        client.abort()
+    client = await authenticated(cluster)
+    await client.bind("marker-resource " + "\u00e4" * 500)
     client.send("<message to='nobody@localhost' id='log'><body>body-that-must-not-be-logged</body></message>")
     await client.ping()
     await client.close()
+    markers = [*evil, "marker-resource", '"auth_failed"']
+    seen = lambda: "".join(line for _, line in log_lines(cluster))
+    await eventually(lambda: all(marker in seen() for marker in markers), "all of it is in the logs")
+    set_log_level(cluster, "info")
     for name, line in log_lines(cluster):
-        assert len(line) < 8192, (name, line[:200])
-        json.loads(line)
-        assert "\x1b" not in line and "\u202e" not in line, (name, line)
+        if not line.startswith("{"):
+            continue  # a sanitizer's or the loader's own words
+        fields = json.loads(line)
+        assert {"level", "event", "msg"} <= set(fields) and fields["event"] != "forged-line", (name, line)
+        assert line.endswith("}\n") and line.isprintable() or line[:-1].isprintable(), (name, line)
+        assert not set(line) & set("\u202e\u202c\u2066\u2069\u200f\u0085\u009b\u2028\x1b\r\t"), (name, line)
+        assert all(len(str(value).encode()) <= 256 for value in fields.values()), (name, line)
         assert "must-not-be-logged" not in line, (name, line)
+    for secret in glob.glob(os.path.join(cluster.data, "secrets", "*")):
+        with open(secret, "rb") as content:
+            text = content.read()
+        assert text.strip().decode("latin-1") not in seen(), f"{secret} is in a log"
 
 
-NAMES = ["a{b}c", "a*b", "a%b_c", "a;drop", "a--b", "a`b", "a$b", "a.b[c]", "a|b", "a\\20b", "{x}", "a(b)", "a?b"]
+NAMES = ["a{b}c", "{x}", "a*b", "a%b_c", "a;drop table accounts", "a--b", "a`id`b", "a$(id)", "a.b[c]", "a|b", "a\\20b",
+         "a(b)", "a?b", "a~b", "a!b", "a=b,c", "a#b", "+a", "a^b", "''"]
+# What RFC 7622 §3.3.1 keeps out of localparts, and what has a space or cannot be composed.
+NO_NAMES = {"a;drop table accounts", "''"}
+RESOURCES = ["r*{}:\u2603%_'", "'; DROP TABLE accounts; --", "\"$(reboot)`x`", "x:{y}:sessions", "a\\nb %s %n", "*", "{}",
+             "../../etc/passwd", "KEYS *", "0", "-1"]
 
 
 async def metacharacters(preset):
     """Row 55: what means something to Redis, SQL or a shell is a name like any other."""
-    cluster = FIELD.up(preset)
-    clients = []
-    for name in NAMES:
+    cluster = PLAIN.up(preset)
+    clients, names = [], [n for n in NAMES if n not in NO_NAMES]
+    for name in NO_NAMES:
+        assert cluster.ctl("user", "add", f"{name}@localhost", "--password-stdin", input="x\n",
+                           check=False).returncode != 0, name
+    for name in names:
         cluster.add_user(name)
-        client = await session(cluster, name, manager=1 + len(clients) % 2, resource="r*{}:\u2603%_'", presence=True)
+        client = await session(cluster, name, manager=1 + len(clients) % 2,
+                               resource=RESOURCES[len(clients) % len(RESOURCES)].replace("&", "&amp;"), presence=True)
+        assert client.jid == f"{name}@localhost/{RESOURCES[len(clients) % len(RESOURCES)]}", client.jid
         await client.ping()
         clients.append(client)
     for i, client in enumerate(clients):
         other = clients[(i + 1) % len(clients)]
-        target = other.jid.replace("&", "&amp;").replace('"', "&quot;")
-        client.send(f'<message to="{target}" type="chat" id="mc{i}"><body>hi</body></message>')
-        element = await other.next()
-        assert element.get("id") == f"mc{i}" and element.get("from") == client.jid, (client.jid, element.attrib)
-    users = json.loads(cluster.ctl("--json", "user", "list").stdout)["users"]
-    assert {f"{n}@localhost" for n in NAMES} <= {u["jid"] for u in users}
+        for target in (other.jid, other.jid.partition("/")[0]):
+            quoted = target.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+            client.send(f'<message to="{quoted}" type="chat" id="mc{i}"><body>%s {{}} \' -- hi</body></message>')
+            element = await other.next()
+            assert element.get("id") == f"mc{i}" and element.get("from") == client.jid, (client.jid, element.attrib)
+    # Nobody else got anything: a pattern would have found others.
+    for client in clients:
+        assert not await client.ping(), client.jid
+    users = {u["jid"] for u in json.loads(cluster.ctl("--json", "user", "list").stdout)["users"]}
+    assert {f"{n}@localhost" for n in names} <= users, users
+    listed = {s["jid"] for s in json.loads(cluster.ctl("--json", "session", "list").stdout)["sessions"]}
+    assert {c.jid for c in clients} <= listed, listed
     await asyncio.gather(*(c.close() for c in clients))
+    # What looks like a pattern removes one.
+    cluster.ctl("user", "del", "a*b@localhost")
+    left = {u["jid"] for u in json.loads(cluster.ctl("--json", "user", "list").stdout)["users"]}
+    assert users - left == {"a*b@localhost"}, users - left
     await alive(cluster)
 
 
 async def stream_ids(preset):
-    """Row 57: stream ids and sessions are not to be guessed."""
-    cluster = FIELD.up(preset)
-    ids = set()
+    """Row 57: 128 bits, new each time (RFC 6120 §4.7.3)."""
+    cluster = PLAIN.up(preset)
+    ids = []
     for _ in range(20):
-        client = await fresh(cluster)
-        ids.add(client.root.get("id"))
+        client = await fresh(cluster, tls=None)
+        ids.append(client.root.get("id"))
         client.abort()
-    assert len(ids) == 20 and all(len(i) >= 20 for i in ids), ids
+    assert len(set(ids)) == 20 and all(len(i) == 32 and int(i, 16) >= 0 for i in ids), ids
+    for position in range(32):  # no digit is a constant or a counter's high part
+        assert len({i[position] for i in ids}) > 2, (position, ids)
 
 
-def s_client(cluster, *flags):
-    return subprocess.run(["openssl", "s_client", "-connect", cluster.manager_address(1, "c2s_tls"), *flags],
-                          input="", capture_output=True, text=True, timeout=20, check=False)
-
-
-async def tls_versions(preset):
-    cluster = FIELD.up(preset)
-    weak = ("-cipher", "ALL:@SECLEVEL=0")
-    for flags in (("-tls1", *weak), ("-tls1_1", *weak), ("-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"),
-                  ("-tls1_2", "-cipher", "aNULL:eNULL:@SECLEVEL=0")):
-        result = s_client(cluster, "-alpn", "xmpp-client", "-servername", "localhost", *flags)
-        assert result.returncode != 0 or "Cipher is (NONE)" in result.stdout, (flags, result.stdout[-300:])
-    for flags in (("-tls1_2",), ("-tls1_3",)):
-        result = s_client(cluster, "-alpn", "xmpp-client", "-servername", "localhost", *flags)
-        assert "ALPN protocol: xmpp-client" in result.stdout, result.stdout[-500:]
-        assert "Compression: NONE" in result.stdout
-        assert "Max Early Data: 0" in result.stdout or "tls1_2" in flags[0] or "Early data was not sent" in result.stdout
-
-
-async def tls_foreign_alpn(preset):
-    cluster = FIELD.up(preset)
-    result = s_client(cluster, "-alpn", "h2", "-servername", "localhost")
-    assert "ALPN protocol: h2" not in result.stdout and (result.returncode != 0 or "alert" in result.stderr), result
-
-
-async def tls_renegotiation(preset):
-    cluster = FIELD.up(preset)
-    host, port = split_address(cluster.manager_address(1, "c2s_tls"))
-    process = await asyncio.create_subprocess_exec(
-        "openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_2", "-alpn", "xmpp-client", "-legacy_renegotiation",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
-    process.stdin.write(b"R\n")
-    output = (await asyncio.wait_for(process.communicate(), 20))[0].decode(errors="replace")
-    assert "no renegotiation" in output or "alert" in output or process.returncode != 0, output[-500:]
-
-
-async def tls_resumes_anywhere(preset):
-    """Ticket keys are shared: a TLS session of one manager resumes on the other."""
-    cluster = FIELD.up(preset)
-    context = ssl.create_default_context(cafile=cluster.ca)
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["xmpp-client"])
-
-    def connect(number, session_to_resume=None):
-        host, port = split_address(cluster.manager_address(number, "c2s_tls"))
-        with socket.create_connection((host, port), timeout=5) as raw:
-            with context.wrap_socket(raw, server_hostname="localhost", session=session_to_resume) as tls:
-                return tls.session, tls.session_reused
-    first, _ = await asyncio.to_thread(connect, 1)
-    _, reused = await asyncio.to_thread(connect, 2, first)
-    assert reused
-
-
-async def channel_binding_offered(preset):
-    cluster = FIELD.up(preset)
-    client = await fresh(cluster)
-    mechanisms = client.mechanisms()
-    assert mechanisms[0].endswith("-PLUS") and mechanisms[-1] == "PLAIN", mechanisms
-    types = [e.get("type") for e in client.features.iter("{urn:xmpp:sasl-cb:0}channel-binding")]
-    assert set(types) == {"tls-exporter", "tls-server-end-point"}, types
-    client.abort()
+def admin_token(preset):
+    """Row 57: the operator's token is compared whole; a part of it, or none, opens nothing."""
+    cluster = PLAIN.up(preset)
+    with open(os.path.join(cluster.data, "secrets", "admin-token"), encoding="utf-8") as text:
+        token = text.read().strip()
+    assert len(token) >= 32
+    guess = os.path.join(cluster.data, "guess")
+    for wrong in (token[:-1], token + "0", token.upper() + "x", "x" * len(token)):
+        with open(guess, "w", encoding="utf-8") as out:
+            out.write(wrong)
+        for words in (("user", "list"), ("user", "del", "bob@localhost"), ("session", "list"), ("config", "print")):
+            result = cluster.ctl("--token-file", guess, *words, check=False)
+            assert result.returncode not in (0, 2) and "bob" not in result.stdout, (wrong, words, result)
+    assert "bob@localhost" in cluster.ctl("user", "list").stdout
 
 
 TESTS = {
-    "row 45: good PROXY headers": proxy_good,
-    "row 45: bad PROXY headers": proxy_bad,
-    "row 45: slow PROXY header": proxy_slow,
-    "row 45: PROXY header where none belongs": proxy_forged,
-    "row 45: the address is known": proxy_address_is_believed,
     "row 54: logs": log_injection,
     "row 55: metacharacters": metacharacters,
     "row 57: stream ids": stream_ids,
-    "row 58: TLS versions and suites": tls_versions,
-    "row 58: foreign ALPN": tls_foreign_alpn,
-    "row 58: renegotiation": tls_renegotiation,
-    "TLS sessions resume on any manager": tls_resumes_anywhere,
-    "XEP-0440: channel bindings are advertised": channel_binding_offered,
+    "row 57: the admin token": admin_token,
 }
