@@ -142,6 +142,36 @@ TEST(ArchivePlans, WalkAnIndexInOrder) {
   }
 }
 
+// Several statements of one read see one moment, also while others write.
+TEST(Reading, IsOfOneMoment) {
+  TempDir dir;
+  auto database = SqliteDatabase::Open({.path = dir.File("x.db")});
+  ASSERT_TRUE(database);
+  auto writer = SqliteConnection::Open({.path = dir.File("x.db")});
+  runtime::LoopGroup loops("test", 1);
+  const auto counts = RunOn(loops.at(0), [&] {
+    StoreWork<std::pair<int64_t, int64_t>> work =
+        [&](SqliteConnection& connection) -> runtime::Result<std::pair<int64_t, int64_t>> {
+      const auto count = [&connection] {
+        SqliteQuery row = connection.Query("SELECT count(*) FROM account");
+        return row.Step() ? row.Int(0) : -1;
+      };
+      const int64_t before = count();
+      if (!(*writer)->Execute("INSERT INTO account VALUES ('a@b', 'b', 0, 0, 0)")) {
+        return (*writer)->LastError();
+      }
+      return std::pair(before, count());
+    };
+    return (*database)->Read<std::pair<int64_t, int64_t>>(&loops.at(0), std::move(work));
+  });
+  ASSERT_TRUE(counts) << counts.error().message;
+  EXPECT_EQ(counts->first, 0);
+  EXPECT_EQ(counts->second, 0);
+  writer->reset();
+  database->reset();
+  loops.StopAndJoin();
+}
+
 // attacks.md row 39: one reader serves everybody.
 TEST(ReadBudget, EndsAReadThatLooksThroughTooMuch) {
   TempDir dir;
