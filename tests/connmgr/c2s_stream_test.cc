@@ -46,8 +46,9 @@ TEST_F(C2sStreamTest, GoesOnBehindWhatWasPipelined) {
   client.OpenStream();
   client.Send(kAuth);
   client.OpenStream();
-  client.Send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
-              "<presence/><message/>");
+  client.Send(
+      "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
+      "<presence/><message/>");
   client.ReadTo("<iq type='result' id='b'/>");
   EXPECT_TRUE(Becomes([&] { return links_->submitted.size() == 2; }));
 }
@@ -113,8 +114,8 @@ TEST_F(C2sStreamTest, RefusesToHoldMuchWhileBusinessIsAsked) {
   Start();
   OnLoop([&] { links_->answers = false; });
   TestClient client(port());
-  client.OpenStream();
-  client.Send(std::string(kAuth) + std::string(20000, ' '));
+  // In one write: what comes after the server has begun to ask stays in the socket, unread.
+  client.OpenStream(kAuth + std::string(20000, ' '));
   EXPECT_THAT(client.ReadToEnd(), HasSubstr("<policy-violation xmlns="));
 }
 
@@ -356,8 +357,9 @@ TEST_F(C2sStreamTest, ClosesSilentlyWhereTheProxyHeaderIsMissingOrForged) {
   EXPECT_EQ(stranger.ReadToEnd(), "");
   direct.Send("PROXY TCP4 192.0.2.7 127.0.0.1 4711 5222\r\n");
   EXPECT_EQ(direct.ReadToEnd(), "");
-  twice.Send("PROXY TCP4 192.0.2.7 127.0.0.1 4711 5222\r\n"
-             "PROXY TCP4 192.0.2.8 127.0.0.1 4711 5222\r\n");
+  twice.Send(
+      "PROXY TCP4 192.0.2.7 127.0.0.1 4711 5222\r\n"
+      "PROXY TCP4 192.0.2.8 127.0.0.1 4711 5222\r\n");
   EXPECT_EQ(twice.ReadToEnd(), "");
 }
 
@@ -446,8 +448,8 @@ TEST_F(C2sStreamTest, HoldsNoBuffersWhileIdle) {
   EXPECT_TRUE(Becomes([&] { return loop_->stream(0).HoldsMemoryWhileIdle(); }));
 }
 
-// performance.md, goals: the manager's part of an idle user is at most 1.5 KiB (plain), with room here
-// for what the test itself holds of each.
+// performance.md, goals: the manager's part of an idle user is at most 1.5 KiB (plain), with room
+// here for what the test itself holds of each.
 TEST_F(C2sStreamTest, CostsLittleWhileIdle) {
   static_assert(sizeof(Connection) <= 104);
   static_assert(sizeof(C2sStream) <= 304);

@@ -91,9 +91,12 @@ class TestClient {
     return tls_->Handshake() == runtime::TlsSession::Status::kOk;
   }
 
-  void OpenStream() {
-    Send("<?xml version='1.0'?><stream:stream to='example.test' version='1.0' "
-         "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>");
+  // `behind` goes out in the same write.
+  void OpenStream(const std::string& behind = {}) {
+    Send(
+        "<?xml version='1.0'?><stream:stream to='example.test' version='1.0' "
+        "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>" +
+        behind);
   }
   // On a server without TLS, up to the bound resource.
   void LogIn() {
