@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,17 @@ struct ProgramRun {
   std::string out, err;
 };
 
-// `environment`: NAME=VALUE, all that it gets. It has no terminal. Longer than a minute: killed.
+// `environment`: NAME=VALUE, all that it gets, besides the options of sanitizers. It has no
+// terminal. Longer than a minute: killed.
 inline ProgramRun RunProgram(std::vector<std::string> words, const std::string& input = "",
                              std::vector<std::string> environment = {}) {
   int in[2], out[2], err[2];
   EXPECT_EQ(pipe(in), 0);
   EXPECT_EQ(pipe(out), 0);
   EXPECT_EQ(pipe(err), 0);
+  for (const std::string name : {"ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+    if (const char* value = std::getenv(name.c_str())) environment.push_back(name + "=" + value);
+  }
   std::vector<char*> argv, env;
   for (std::string& word : words) argv.push_back(word.data());
   for (std::string& variable : environment) env.push_back(variable.data());
