@@ -15,6 +15,7 @@ using xylem::v1::Taken;
 using xylem::v1::Up;
 
 constexpr char kAttach[] = "/xylem.v1.ConnmgrBusiness/Attach";
+constexpr char kLateAnswers[] = "late-answers";
 constexpr uint32_t kProtocolMin = 1, kProtocolMax = 1;
 constexpr auto kHelloTime = std::chrono::milliseconds(10000);
 constexpr int64_t kFirstBackoffMs = 50, kMaxBackoffMs = 2000;
@@ -28,8 +29,7 @@ std::minstd_rand& Random() {
 
 // Doubles, and is spread over its upper half: managers that lost a server together come back apart.
 std::chrono::milliseconds Backoff(uint32_t failures) {
-  const int64_t whole =
-      std::min(kMaxBackoffMs, kFirstBackoffMs << std::min<uint32_t>(failures, 6));
+  const int64_t whole = std::min(kMaxBackoffMs, kFirstBackoffMs << std::min<uint32_t>(failures, 6));
   return std::chrono::milliseconds(
       std::uniform_int_distribution<int64_t>(whole / 2, whole)(Random()));
 }
@@ -68,6 +68,7 @@ void BusinessLink::Dial() {
   xylem::v1::Hello hello = parts_.events->OwnHello();
   hello.set_protocol_min(kProtocolMin);
   hello.set_protocol_max(kProtocolMax);
+  hello.add_features(kLateAnswers);
   batch_.AddHello(hello);
   parts_.loop->Arm(this, kHelloTime);
   stream_->Start({.on_frame = [this](std::string_view frame) { OnFrame(frame); },
@@ -130,6 +131,8 @@ bool BusinessLink::OnHello(std::string_view bytes) {
   instance_ = hello.instance();
   incarnation_ = hello.incarnation();
   draining = hello.draining();
+  const auto& features = hello.features();
+  late_answers_ = std::find(features.begin(), features.end(), kLateAnswers) != features.end();
   state_ = State::kUp;
   was_up_ = true;
   up_since_ms_ = parts_.loop->NowMs();
@@ -185,7 +188,7 @@ void BusinessLink::SendNegotiate(std::string_view negotiate) {
 }
 
 void BusinessLink::SendSubmit(const LinkSession& session, uint64_t in_seq,
-                              SubmissionWindow::Kept& kept) {
+                              SubmissionWindow::Kept& kept, bool accept_soon) {
   using xylem::v1::Submit;
   if (!up()) return;
   scratch_.clear();
@@ -195,6 +198,7 @@ void BusinessLink::SendSubmit(const LinkSession& session, uint64_t in_seq,
   writer.Uint(Submit::kInSeqFieldNumber, in_seq);
   writer.Uint(Submit::kTurnFieldNumber, session.turn);
   writer.Uint(Submit::kAttemptFieldNumber, kept.attempts++);
+  writer.Uint(Submit::kAcceptSoonFieldNumber, accept_soon ? 1 : 0);
   writer.Length(Submit::kEnvelopeFieldNumber, kept.envelope.size());
   batch_.Add(Up::kSubmitFieldNumber, scratch_, kept.envelope);
   WatchQueue();
@@ -257,8 +261,16 @@ void BusinessLink::SendMoved(uint64_t connection, uint64_t epoch) {
 bool BusinessLink::Take(uint64_t number) {
   if (number != handled_ + 1) return false;
   handled_ = number;
-  batch_.ScheduleFlush();
+  if (late_answers_ && handled_ - taken_ < kMaxOwed) {
+    batch_.FlushLater();
+  } else {
+    batch_.ScheduleFlush();
+  }
   return true;
+}
+
+void BusinessLink::AnswerNow() {
+  if (handled_ != taken_) batch_.ScheduleFlush();
 }
 
 void BusinessLink::Refuse(uint64_t number, uint32_t target, TakenOutcome outcome) {
@@ -269,6 +281,7 @@ void BusinessLink::Refuse(uint64_t number, uint32_t target, TakenOutcome outcome
   item.Uint(Refused::kTargetFieldNumber, target);
   item.Uint(Refused::kReasonFieldNumber, ReasonOf(outcome));
   WireWriter(&refused_).BytesAlways(Taken::kRefusedFieldNumber, scratch_);
+  batch_.ScheduleFlush();  // it is sent another way, or its sender is told
 }
 
 // Once for all that was handled since the last frame could leave.

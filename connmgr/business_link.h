@@ -43,6 +43,7 @@ class BusinessLinkEvents {
 // jitter, until it is destroyed.
 class BusinessLink final : private runtime::Timer {
  public:
+  static constexpr uint64_t kMaxOwed = 16;  // Taken for that many does not wait
   // Announcements wait while more than this is queued; a link with more than the second is lost:
   // what it holds is kept in the windows as well (R7).
   static constexpr uint64_t kRoomBytes = 256 << 10;
@@ -52,7 +53,7 @@ class BusinessLink final : private runtime::Timer {
     kWaiting,     // for the next attempt
     kConnecting,  // dialled; our Hello is out, theirs has not come
     kUp,
-    kLost,        // gone, or given up; cleared at the end of the turn
+    kLost,  // gone, or given up; cleared at the end of the turn
   };
 
   struct Parts {
@@ -86,16 +87,20 @@ class BusinessLink final : private runtime::Timer {
   // All of these do nothing unless it is up.
   void SendOpened(std::string_view opened);
   void SendNegotiate(std::string_view negotiate);
-  // Stanza `in_seq` of the session's window; counts the attempt.
-  void SendSubmit(const LinkSession& session, uint64_t in_seq, SubmissionWindow::Kept& kept);
+  // Stanza `in_seq` of the session's window; counts the attempt. `accept_soon`: see the message.
+  void SendSubmit(const LinkSession& session, uint64_t in_seq, SubmissionWindow::Kept& kept,
+                  bool accept_soon);
   void SendAnnounce(const LinkSession& session, uint64_t redis_generation);
   void SendClosed(const LinkSession& session);
   void SendClosedUnbound(uint64_t connection, std::string_view reason);
   void SendMoved(uint64_t connection, uint64_t epoch);
 
-  // Deliver `number` is handled, but for what was refused. False: not the next number.
+  // Deliver `number` is handled, but for what was refused. False: not the next number. Where the
+  // server understands late answers, Taken waits a little for something that goes the same way.
   bool Take(uint64_t number);
   void Refuse(uint64_t number, uint32_t target, TakenOutcome outcome);
+  // What is owed leaves at the end of the turn.
+  void AnswerNow();
 
   // Gives it up: a protocol error, or too much queued. OnLinkDown comes at the end of the turn.
   void Lose(std::string_view why);
@@ -129,6 +134,7 @@ class BusinessLink final : private runtime::Timer {
   std::string scratch_;
   // Taken, collected until a frame can leave.
   uint64_t handled_ = 0, taken_ = 0;
+  bool late_answers_ = false;
   std::string refused_;
   LossEnd loss_end_{this};
 };

@@ -12,7 +12,8 @@ namespace connmgr {
 
 class BusinessLink;
 
-// Lives on its loop, owned by its LinkSet, from Register to Forget, or to Ended if it had a session.
+// Lives on its loop, owned by its LinkSet, from Register to Forget, or to Ended if it had a
+// session.
 struct LinkSession {
   enum class State : uint8_t {
     kNegotiating,
@@ -28,7 +29,7 @@ struct LinkSession {
     BusinessLink* opened_at = nullptr;
     // Not sent yet, for want of a business server.
     bool open_waits = false;
-    std::string element;  // serialised Negotiate
+    std::string element;    // serialised Negotiate
     bool exchange = false;  // an element is under way or SASL half done: stays where it is
     // Opened was repeated by us: its answer is not for the stream.
     uint32_t own_answers = 0;
@@ -53,6 +54,11 @@ struct LinkSession {
     return window.size() >= limits.window_stanzas || window.bytes() >= limits.window_bytes;
   }
 
+  // Is so much of it used that Accepted is waited for?
+  bool WindowPresses(const LinkLimits& limits) const {
+    return 2 * window.size() >= limits.window_stanzas || 2 * window.bytes() >= limits.window_bytes;
+  }
+
   const uint64_t connection;
   LinkClient* client;  // null from Forget on
   BusinessLink* home = nullptr;
@@ -67,10 +73,10 @@ struct LinkSession {
   std::unique_ptr<Closing> closing;
   uint32_t turn = 0;
   State state = State::kNegotiating;
-  bool attached = false;      // its home knows it: what is submitted may be sent at once
-  bool queued = false;        // in its home's list of those to be announced
-  bool unanswered = false;    // announced, and nothing came back yet
-  bool misplaced = false;     // moves to a better home when its window is empty
+  bool attached = false;    // its home knows it: what is submitted may be sent at once
+  bool queued = false;      // in its home's list of those to be announced
+  bool unanswered = false;  // announced, and nothing came back yet
+  bool misplaced = false;   // moves to a better home when its window is empty
   bool told_full = false;
 
   LinkSession(uint64_t number, LinkClient* c) : connection(number), client(c) {}

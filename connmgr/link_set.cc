@@ -72,11 +72,13 @@ void LinkSet::Forget(uint64_t connection, std::string_view reason, bool resumabl
     case State::kBound:
       break;
   }
+  // It may be among what is owed, whoever it came from.
+  for (const auto& link : links_) link->AnswerNow();
   session->client = nullptr;
   session->state = State::kClosing;
   session->misplaced = false;
-  session->closing = std::make_unique<LinkSession::Closing>(
-      LinkSession::Closing{std::string(reason), resumable});
+  session->closing =
+      std::make_unique<LinkSession::Closing>(LinkSession::Closing{std::string(reason), resumable});
   --bound_;
   ++closing_;
   CloseAtHome(session);
@@ -127,7 +129,8 @@ BusinessLinks::Window LinkSet::Submit(uint64_t connection, const xmpp::Stanza& s
   ++unaccepted_;
   // Not attached: it goes with the announcement.
   if (session->attached) {
-    session->home->SendSubmit(*session, session->window.next_in_seq() - 1, kept);
+    session->home->SendSubmit(*session, session->window.next_in_seq() - 1, kept,
+                              session->WindowPresses(options_.limits));
   }
   if (!session->WindowFull(options_.limits)) return Window::kOpen;
   session->told_full = true;
@@ -140,8 +143,8 @@ uint32_t LinkSet::Unaccepted(uint64_t connection) const {
 }
 
 int LinkSet::up() const {
-  return static_cast<int>(std::count_if(links_.begin(), links_.end(),
-                                        [](const auto& link) { return link->up(); }));
+  return static_cast<int>(
+      std::count_if(links_.begin(), links_.end(), [](const auto& link) { return link->up(); }));
 }
 
 BusinessLinks::Stats LinkSet::stats() const {

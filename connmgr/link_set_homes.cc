@@ -250,7 +250,7 @@ void LinkSet::Resubmit(LinkSession* session, uint64_t from) {
   for (uint64_t in_seq = from; in_seq < session->window.next_in_seq(); ++in_seq) {
     SubmissionWindow::Kept& kept = session->window.at(in_seq);
     if (kept.attempts > 0) ++stats_.resubmitted;
-    session->home->SendSubmit(*session, in_seq, kept);
+    session->home->SendSubmit(*session, in_seq, kept, session->WindowPresses(options_.limits));
   }
 }
 

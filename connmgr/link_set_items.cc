@@ -239,6 +239,9 @@ bool LinkSet::OnControl(BusinessLink* link, std::string_view item) {
     case Control::kDrainManager:
       if (on_drain_order_) on_drain_order_(control.drain_manager().undrain());
       break;
+    case Control::kAnswerNow:
+      link->AnswerNow();
+      break;
     case Control::WHAT_NOT_SET:
       break;  // of a later version
   }

@@ -154,6 +154,7 @@ xylem::v1::Hello LoopLinks::OurHello() {
   hello.set_incarnation(process_->options.incarnation);
   hello.set_redis_generation(generation_);
   hello.set_draining(draining_);
+  hello.add_features(ManagerStream::kLateAnswers);
   for (const std::string& domain : process_->options.domains) hello.add_domains(domain);
   return hello;
 }
@@ -264,6 +265,19 @@ void LoopLinks::SendPart(const DeliveryRef& ref, Route* route,
   }
 }
 
+void LoopLinks::AskTaken() {
+  loop_.AssertInLoop();
+  routes_.ForEach([this](Route& route) {
+    if (route.outstanding == 0 || !route.usable()) return;
+    if (route.local != nullptr) return route.local->AskTaken();
+    // Behind what was handed over in this turn.
+    Mail& mail = MailFor(route.loop);
+    if (!std::count(mail.asked.begin(), mail.asked.end(), route.stream)) {
+      mail.asked.push_back(route.stream);
+    }
+  });
+}
+
 void LoopLinks::Close(const cluster::Owner& owner, xmpp::StreamError error) {
   loop_.AssertInLoop();
   Route* const route = routes_.Find(owner.manager, owner.incarnation, owner.connection);
@@ -303,7 +317,7 @@ void LoopLinks::HandOver(const Route& route, HandedOver item) {
 void LoopLinks::SendMail() {
   for (size_t i = 0; i < mail_.size(); ++i) {
     Mail& mail = mail_[i];
-    if (mail.deliveries.empty() && mail.results.empty()) continue;
+    if (mail.deliveries.empty() && mail.results.empty() && mail.asked.empty()) continue;
     LoopLinks* const there = process_->links[i].get();
     there->loop_.Post(
         [there, mail = std::exchange(mail, {})]() mutable { there->OnMail(std::move(mail)); });
@@ -325,6 +339,9 @@ void LoopLinks::OnMail(Mail mail) {
     } else {
       stream->Deliver(item.ref, *item.body, item.targets);
     }
+  }
+  for (const uint64_t id : mail.asked) {
+    if (const auto it = streams_.find(id); it != streams_.end()) it->second->AskTaken();
   }
 }
 

@@ -62,6 +62,7 @@ class LoopLinks final : public ManagerLinks, public ManagerStream::Home {
   // ManagerLinks
   void Deliver(DeliverBody body, std::vector<DeliverTarget> targets, Done done) override;
   void Close(const cluster::Owner& owner, xmpp::StreamError error) override;
+  void AskTaken() override;
   bool IsLinked(const std::string& manager, uint64_t incarnation) const override;
 
   LinkLoopCounters& counters() override { return counters_; }  // any thread
@@ -71,7 +72,8 @@ class LoopLinks final : public ManagerLinks, public ManagerStream::Home {
   struct Mail {
     std::vector<HandedOver> deliveries;
     std::vector<PartResult> results;
-    size_t bytes = 0;  // of the deliveries
+    std::vector<uint64_t> asked;  // streams
+    size_t bytes = 0;             // of the deliveries
   };
   // The targets of one delivery that go to one manager loop.
   struct Group {

@@ -37,7 +37,10 @@ class ManagerLink {
   virtual uint64_t incarnation() const = 0;
   virtual bool alive() const = 0;
   virtual void SendNegotiated(xylem::v1::Negotiated answer) = 0;
+  // Waits a little for something that goes the same way, if the manager understands late answers.
   virtual void SendAccepted(uint64_t connection, cluster::Epoch epoch, uint64_t up_to) = 0;
+  // Somebody waits: what SendAccepted was given leaves at the end of the turn.
+  virtual void AcceptNow() {}
   virtual void SendTicket(uint64_t connection, cluster::Epoch epoch, std::string ticket) = 0;
   virtual void SendEnded(uint64_t connection, cluster::Epoch epoch) = 0;
   virtual void SendClose(uint64_t connection, cluster::Epoch epoch, xmpp::StreamError error) = 0;
@@ -105,6 +108,9 @@ class ManagerLinks {
   virtual void Deliver(DeliverBody body, std::vector<DeliverTarget> targets, Done done) = 0;
   // Writes a stream error to a session anywhere and closes it; nothing if no link.
   virtual void Close(const cluster::Owner& owner, xmpp::StreamError error) = 0;
+  // Something waits for what becomes of deliveries issued so far: managers are asked to say Taken
+  // at once.
+  virtual void AskTaken() {}
   virtual bool IsLinked(const std::string& manager, uint64_t incarnation) const = 0;
 };
 

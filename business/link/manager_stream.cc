@@ -1,5 +1,6 @@
 #include "business/link/manager_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "business/link/deliver_writer.h"
@@ -41,7 +42,9 @@ ManagerStream::ManagerStream(Home* home, uint64_t id, int loops,
       rpc_(std::move(rpc)),
       batch_(&home->loop(), &home->counters().link),
       refused_below_(static_cast<size_t>(loops), 0),
-      parsed_(std::make_unique<Parsed>()) {}
+      parsed_(std::make_unique<Parsed>()) {
+  batch_.set_before_flush([this] { AddAnswers(); });
+}
 
 ManagerStream::~ManagerStream() = default;
 
@@ -70,6 +73,8 @@ void ManagerStream::HandleHello(std::string_view bytes) {
     batch_.AddHello(home_->OurHello());  // the other side can say in its log what is wrong
     return Close("no common protocol version");
   }
+  late_answers_ = std::find(hello.features().begin(), hello.features().end(), kLateAnswers) !=
+                  hello.features().end();
   state_ = State::kClaiming;
   claimed_ = claiming_ = true;
   home_->OnHello(shared_from_this());
@@ -119,6 +124,7 @@ void ManagerStream::Release() {
 }
 
 void ManagerStream::Close(std::string_view reason) {
+  AddAnswers();
   GoDown(reason);
   if (rpc_ == nullptr || std::exchange(closing_, true)) return;
   if (batch_.queued_bytes() == 0) rpc_->Close();
@@ -276,17 +282,63 @@ bool ManagerStream::Ready() {
 }
 
 void ManagerStream::SendNegotiated(xylem::v1::Negotiated answer) {
-  if (Ready()) batch_.Add(Down::kNegotiated, answer);
+  if (!Ready()) return;
+  AddAllAccepted();
+  batch_.Add(Down::kNegotiated, answer);
 }
 
 void ManagerStream::SendAccepted(uint64_t connection, cluster::Epoch epoch, uint64_t up_to) {
   if (!Ready()) return;
-  WriteAccepted(connection, epoch, up_to, &scratch_);
+  if (!late_answers_) return AddAccepted({connection, up_to, epoch});
+  const auto mine = std::find_if(accepted_.begin(), accepted_.end(),
+                                 [&](const Accepted& one) { return one.connection == connection; });
+  if (mine != accepted_.end()) {
+    *mine = {connection, up_to, epoch};
+  } else {
+    accepted_.push_back({connection, up_to, epoch});
+  }
+  if (accepted_.size() < kMaxOwed) {
+    batch_.FlushLater();
+  } else {
+    batch_.ScheduleFlush();
+  }
+}
+
+void ManagerStream::AcceptNow() {
+  if (!accepted_.empty()) batch_.ScheduleFlush();
+}
+
+void ManagerStream::AskTaken() {
+  if (!late_answers_ || pending_.size() == 0 || asked_up_to_ >= pending_.last()) return;
+  asked_up_to_ = pending_.last();
+  ask_ = true;
+  batch_.ScheduleFlush();
+}
+
+void ManagerStream::AddAccepted(const Accepted& one) {
+  WriteAccepted(one.connection, one.epoch, one.up_to, &scratch_);
   batch_.Add(Down::kAccepted, scratch_);
+}
+
+// Also before anything else that is said of a session: what was put off keeps its place.
+void ManagerStream::AddAllAccepted() {
+  for (const Accepted& one : accepted_) AddAccepted(one);
+  accepted_.clear();
+}
+
+// What was put off; a frame leaves anyway.
+void ManagerStream::AddAnswers() {
+  if (state_ != State::kUp) return;
+  AddAllAccepted();
+  if (!std::exchange(ask_, false) || asked_up_to_ < pending_.first()) return;
+  xylem::v1::Control control;
+  control.mutable_answer_now();
+  batch_.Add(Down::kControl, control);
 }
 
 void ManagerStream::SendTicket(uint64_t connection, cluster::Epoch epoch, std::string ticket) {
   if (!Ready()) return;
+  AddAllAccepted();
   xylem::v1::Ticket item;
   item.set_connection(connection);
   item.set_epoch(epoch);
@@ -296,6 +348,7 @@ void ManagerStream::SendTicket(uint64_t connection, cluster::Epoch epoch, std::s
 
 void ManagerStream::SendEnded(uint64_t connection, cluster::Epoch epoch) {
   if (!Ready()) return;
+  AddAllAccepted();
   xylem::v1::Ended item;
   item.set_connection(connection);
   item.set_epoch(epoch);
@@ -329,7 +382,9 @@ void ManagerStream::SendGap(uint64_t connection, cluster::Epoch epoch, uint64_t 
 }
 
 void ManagerStream::SendControl(const xylem::v1::Control& control) {
-  if (Ready()) batch_.Add(Down::kControl, control);
+  if (!Ready()) return;
+  AddAllAccepted();
+  batch_.Add(Down::kControl, control);
 }
 
 }  // namespace business

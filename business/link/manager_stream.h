@@ -38,6 +38,8 @@ class ManagerStream final : public ManagerLink, public std::enable_shared_from_t
   static constexpr uint64_t kDeliverDeadlineMs = 20'000;
   static constexpr uint64_t kHelloDeadlineMs = 10'000;
   static constexpr uint32_t kProtocol = 1;  // the one version spoken
+  static constexpr char kLateAnswers[] = "late-answers";
+  static constexpr size_t kMaxOwed = 16;  // Accepted for that many sessions does not wait
 
   enum class State : uint8_t {
     kHello,     // nothing has come
@@ -84,6 +86,8 @@ class ManagerStream final : public ManagerLink, public std::enable_shared_from_t
   void Deliver(const DeliveryRef& ref, const DeliverBody& body,
                const std::vector<DeliverTarget>& targets);
   void SendControl(const xylem::v1::Control& control);
+  // Something waits for what becomes of the deliveries so far.
+  void AskTaken();
 
   uint64_t id() const { return id_; }
   State state() const { return state_; }
@@ -96,6 +100,7 @@ class ManagerStream final : public ManagerLink, public std::enable_shared_from_t
   bool alive() const override { return state_ == State::kUp; }
   void SendNegotiated(xylem::v1::Negotiated answer) override;
   void SendAccepted(uint64_t connection, cluster::Epoch epoch, uint64_t up_to) override;
+  void AcceptNow() override;
   void SendTicket(uint64_t connection, cluster::Epoch epoch, std::string ticket) override;
   void SendEnded(uint64_t connection, cluster::Epoch epoch) override;
   void SendClose(uint64_t connection, cluster::Epoch epoch, xmpp::StreamError error) override;
@@ -103,6 +108,10 @@ class ManagerStream final : public ManagerLink, public std::enable_shared_from_t
   void SendGap(uint64_t connection, cluster::Epoch epoch, uint64_t expected) override;
 
  private:
+  struct Accepted {
+    uint64_t connection, up_to;
+    cluster::Epoch epoch;
+  };
   struct Parsed;  // messages whose storage is used again
 
   bool Ready();
@@ -114,6 +123,9 @@ class ManagerStream final : public ManagerLink, public std::enable_shared_from_t
   void HandleHello(std::string_view bytes);
   bool HandleItem(int field, std::string_view bytes);  // false: malformed
   bool HandleTaken(std::string_view bytes);
+  void AddAnswers();
+  void AddAllAccepted();
+  void AddAccepted(const Accepted& one);
   void ProtocolError(std::string_view what);
   void GoDown(std::string_view reason);
   void Release();
@@ -134,6 +146,10 @@ class ManagerStream final : public ManagerLink, public std::enable_shared_from_t
   std::vector<std::string> kept_;        // frames that came while claiming
   size_t kept_bytes_ = 0;
   std::vector<runtime::Callback> when_gone_;
+  bool late_answers_ = false;
+  std::vector<Accepted> accepted_;  // put off, until a frame leaves
+  uint64_t asked_up_to_ = 0;        // Taken for these numbers is asked for, or was
+  bool ask_ = false;
   std::unique_ptr<Parsed> parsed_;
   Taken taken_;
   std::string scratch_;

@@ -27,6 +27,9 @@ class PendingDeliveries {
   bool PopLost(PartResult* result);
 
   size_t size() const { return items_.size(); }
+  // The numbers of the items kept, unless size() is 0.
+  uint64_t first() const { return first_; }
+  uint64_t last() const { return first_ + items_.size() - 1; }
 
  private:
   struct Item {

@@ -64,6 +64,14 @@ class RouteTable {
   bool IsLinked(std::string_view manager, uint64_t incarnation) const;
   // Incarnations of `manager` that are attached.
   std::vector<uint64_t> Incarnations(std::string_view manager) const;
+  template <typename Work>
+  void ForEach(Work work) {
+    for (auto& [key, peer] : peers_) {
+      for (auto& route : peer.routes) {
+        if (route != nullptr) work(*route);
+      }
+    }
+  }
   // Forgets managers that are gone and have nothing under way.
   void Sweep();
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "business/link/manager_links.h"
 #include "business/session/session_table.h"
 #include "business/session/session_ticket.h"
 #include "business/session/shard.h"
@@ -14,8 +15,8 @@ void Submission::Become(State state) {
   session_->Pump();
 }
 
-Session::Session(Shard* shard, ManagerLinkPtr link, xmpp::FullJid full,
-                 cluster::SessionRecord row, std::string sasl_mechanism)
+Session::Session(Shard* shard, ManagerLinkPtr link, xmpp::FullJid full, cluster::SessionRecord row,
+                 std::string sasl_mechanism)
     : record(std::move(row)),
       mechanism(std::move(sasl_mechanism)),
       shard_(shard),
@@ -26,8 +27,10 @@ Session::Session(Shard* shard, ManagerLinkPtr link, xmpp::FullJid full,
 void Session::Pump() {
   if (state == State::kAnnouncing || state == State::kGone) return;
   const SessionPtr hold = shared_from_this();
-  if (!queue.Pump() || gone()) return;
-  shard_->sessions->AcceptedAdvanced(hold);
+  const bool advanced = queue.Pump();
+  if (gone()) return;
+  if (queue.waits_for_outcome() || (accept_soon && queue.has_issued())) shard_->links->AskTaken();
+  if (advanced) shard_->sessions->AcceptedAdvanced(hold);
 }
 
 void Session::Leave() {
@@ -35,8 +38,6 @@ void Session::Leave() {
   queue.Clear();
 }
 
-void Session::SendTicket() {
-  link_->SendTicket(connection(), epoch(), SealSession(*this));
-}
+void Session::SendTicket() { link_->SendTicket(connection(), epoch(), SealSession(*this)); }
 
 }  // namespace business

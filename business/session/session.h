@@ -59,6 +59,7 @@ class Session : public std::enable_shared_from_this<Session> {
   uint64_t absent_since_ms = 0;
   bool recheck_armed = false;
 
+  bool accept_soon = false;  // the newest Submit said that Accepted is waited for
   bool accepted_pending = false;  // is in the list of those that are told at the end of the turn
 
   // The last gap that was told, see SessionService.

@@ -136,6 +136,7 @@ runtime::Task<SessionAnnouncer::Outcome> SessionAnnouncer::Announce(SessionPtr s
 void SessionAnnouncer::Announced(const SessionPtr& session) {
   shard_->metrics->announced.Add();
   session->link()->SendAccepted(session->connection(), session->epoch(), session->queue.accepted());
+  session->link()->AcceptNow();
   session->SendTicket();
   session->state = Session::State::kLive;
   shard_->guard->CheckNow(session);

@@ -139,6 +139,7 @@ void SessionService::OnSubmit(const ManagerLinkPtr& link, xylem::v1::Submit& sub
 void SessionService::Take(const SessionPtr& session, xylem::v1::Submit& submit) {
   switch (session->queue.PlaceOf(submit.in_seq())) {
     case SubmissionQueue::Place::kNext:
+      session->accept_soon = submit.accept_soon();
       stanzas_->Submit(session, submit.in_seq(), StanzaOf(*submit.mutable_envelope()));
       return;
     case SubmissionQueue::Place::kRepeated:

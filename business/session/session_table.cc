@@ -64,6 +64,7 @@ void SessionTable::TellAccepted() {
     runtime::KillPoint("submit.before_accepted");
     session->link()->SendAccepted(session->connection(), session->epoch(),
                                   session->queue.accepted());
+    if (session->accept_soon) session->link()->AcceptNow();
     if (session->state == Session::State::kEnding &&
         session->queue.accepted() >= session->last_in_seq && on_drained_) {
       on_drained_(session);

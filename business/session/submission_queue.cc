@@ -1,5 +1,6 @@
 #include "business/session/submission_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/runtime/check.h"
@@ -73,8 +74,15 @@ bool SubmissionQueue::MayIssue(size_t index, bool* wait) const {
   return true;
 }
 
+bool SubmissionQueue::has_issued() const {
+  return std::any_of(items_.begin(), items_.end(),
+                     [](const SubmissionPtr& item) { return item->state() == State::kIssued; });
+}
+
 void SubmissionQueue::IssueReady() {
   bool all_finished = true;
+  bool issued = false;  // and not finished
+  waits_for_outcome_ = false;
   bool may_issue = true;
   for (size_t i = 0; i < items_.size(); ++i) {
     const SubmissionPtr item = items_[i];
@@ -89,6 +97,7 @@ void SubmissionQueue::IssueReady() {
           item->state_ = State::kIssued;
           item->Issue();
         } else {
+          waits_for_outcome_ |= issued && may_issue && check_passed_ >= item->check;
           may_issue = false;
         }
         break;
@@ -96,13 +105,15 @@ void SubmissionQueue::IssueReady() {
       case State::kRetryWanted: {
         bool earlier_open = false;
         for (size_t j = 0; j < i; ++j) {
-          earlier_open |= items_[j]->recipient() == item->recipient() &&
-                          items_[j]->state() != State::kFinished;
+          earlier_open |=
+              items_[j]->recipient() == item->recipient() && items_[j]->state() != State::kFinished;
         }
         if (!earlier_open) {
           item->state_ = State::kIssued;
           item->owners_ = 0;  // nobody overtakes until it is known where it goes now
           item->Retry();
+        } else {
+          waits_for_outcome_ |= issued;
         }
         break;
       }
@@ -110,6 +121,8 @@ void SubmissionQueue::IssueReady() {
         if (all_finished && check_passed_ >= item->check) {
           item->state_ = State::kIssued;
           item->Reply();
+        } else {
+          waits_for_outcome_ |= issued && check_passed_ >= item->check;
         }
         break;
       case State::kIssued:
@@ -118,6 +131,7 @@ void SubmissionQueue::IssueReady() {
     }
     if (i >= items_.size()) return;  // the session ended meanwhile
     all_finished = all_finished && item->state() == State::kFinished;
+    issued = issued || item->state() == State::kIssued;
   }
 }
 

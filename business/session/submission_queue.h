@@ -23,7 +23,9 @@ class SubmissionQueue {
 
   // Takes every step that may be taken now. True: accepted() advanced.
   bool Pump();
-  void CheckPassed(uint64_t number) { check_passed_ = number > check_passed_ ? number : check_passed_; }
+  void CheckPassed(uint64_t number) {
+    check_passed_ = number > check_passed_ ? number : check_passed_;
+  }
 
   // A session that was announced: everything up to `accepted` is behind it. Drops what is queued.
   void StartBehind(uint64_t accepted);
@@ -31,6 +33,10 @@ class SubmissionQueue {
 
   uint64_t next() const { return next_; }
   uint64_t accepted() const { return accepted_; }
+  // Does a step wait for what becomes of an earlier one's effects? As of the last Pump.
+  bool waits_for_outcome() const { return waits_for_outcome_; }
+  // Effects of something went out, and what becomes of them is not known.
+  bool has_issued() const;
   bool empty() const { return items_.empty(); }
   size_t size() const { return items_.size(); }
 
@@ -44,6 +50,7 @@ class SubmissionQueue {
   uint64_t next_ = 1;
   uint64_t accepted_ = 0;
   uint64_t check_passed_ = 0;
+  bool waits_for_outcome_ = false;
   bool pumping_ = false;
   bool again_ = false;
 };

@@ -52,19 +52,31 @@ size_t WireWriter::VarintSize(uint64_t value) {
 RpcBatch::Flusher::Flusher(RpcBatch* b)
     : TurnEnd([](TurnEnd* end) { static_cast<Flusher*>(end)->batch->Flush(); }), batch(b) {}
 
+RpcBatch::LateFlusher::LateFlusher(RpcBatch* b)
+    : Timer([](Timer* timer) { static_cast<LateFlusher*>(timer)->batch->ScheduleFlush(); }),
+      batch(b) {}
+
 RpcBatch::RpcBatch(EventLoop* loop, LinkCounters* counters)
-    : loop_(loop), counters_(counters), turn_end_(this) {}
+    : loop_(loop), counters_(counters), turn_end_(this), later_(this) {}
 
 void RpcBatch::Attach(RpcStream* stream) {
   stream_ = stream;
   if (stream != nullptr) return;
   turn_end_.Cancel();
+  later_.Cancel();
+  flush_waits_ = false;
   frames_.clear();
   queued_items_ = 0;
   queued_bytes_ = 0;
 }
 
-void RpcBatch::OnWritable() { ScheduleFlush(); }
+void RpcBatch::OnWritable() {
+  if (!frames_.empty() || flush_waits_) ScheduleFlush();
+}
+
+void RpcBatch::FlushLater() {
+  if (stream_ != nullptr && !later_.armed()) loop_->Arm(&later_, kLate);
+}
 
 // Room for an item of `size` bytes, in the frame that is being filled or in a new one.
 std::string* RpcBatch::Open(int field, size_t size) {
@@ -116,9 +128,12 @@ void RpcBatch::Add(int field, const google::protobuf::MessageLite& item) {
 }
 
 void RpcBatch::Flush() {
-  if (stream_ == nullptr || !stream_->writable()) return;
+  if (stream_ == nullptr) return;
+  flush_waits_ = !stream_->writable();
+  if (flush_waits_) return;
   if (before_flush_) before_flush_();
   turn_end_.Cancel();
+  later_.Cancel();
   if (frames_.empty()) return;
   Frame frame = std::move(frames_.front());
   frames_.pop_front();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -68,11 +69,13 @@ struct LinkCounters {
 
 // The outgoing side of a link; lives on its loop. What is added in a turn leaves at the turn's end
 // in one frame; while a write is in flight items queue, and when it completes all of them leave: at
-// most 128 items or 64 KiB a frame, or a single item. No timers.
+// most 128 items or 64 KiB a frame, or a single item. No timer holds up an item; only answers that
+// nobody waits for may (FlushLater).
 class RpcBatch {
  public:
   static constexpr uint32_t kMaxItems = 128;
   static constexpr size_t kMaxBytes = 64 << 10;
+  static constexpr std::chrono::milliseconds kLate{5};  // and what the loop's timers add
 
   RpcBatch(EventLoop* loop, LinkCounters* counters);
 
@@ -90,6 +93,8 @@ class RpcBatch {
 
   // Lets `before` add what was collected (acknowledgements) when the next frame can leave.
   void ScheduleFlush() { loop_->ScheduleTurnEnd(&turn_end_); }
+  // The same, but unless another frame leaves earlier only after some milliseconds.
+  void FlushLater();
   void set_before_flush(absl::AnyInvocable<void()> before) { before_flush_ = std::move(before); }
 
   uint64_t queued_items() const { return queued_items_; }
@@ -106,6 +111,11 @@ class RpcBatch {
     RpcBatch* batch;
   };
 
+  struct LateFlusher : Timer {
+    explicit LateFlusher(RpcBatch* b);
+    RpcBatch* batch;
+  };
+
   std::string* Open(int field, size_t size);
   void Flush();
 
@@ -114,8 +124,10 @@ class RpcBatch {
   RpcStream* stream_ = nullptr;
   std::deque<Frame> frames_;
   uint64_t queued_items_ = 0, queued_bytes_ = 0;
+  bool flush_waits_ = false;  // for the write in flight
   absl::AnyInvocable<void()> before_flush_;
   Flusher turn_end_;
+  LateFlusher later_;
 };
 
 // Walks over a received frame. Unknown fields are skipped.

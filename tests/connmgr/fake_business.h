@@ -26,6 +26,7 @@ class FakeBusiness {
     uint64_t generation = 1;
     bool draining = false;
     uint32_t protocol = 1;
+    bool late_answers = false;  // understands them
     int port = 0;
     // What is answered by itself.
     bool features = true;  // Opened → FEATURES

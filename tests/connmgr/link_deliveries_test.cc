@@ -1,10 +1,14 @@
 // What business servers deliver over a link, and how the manager answers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "connmgr/business_links.h"
+#include "lib/runtime/rpc_batch.h"
 #include "tests/connmgr/links_fixture.h"
 
 namespace connmgr {
@@ -59,7 +63,9 @@ class LinkDeliveriesTest : public LinksTest {
     return all;
   }
 
-  FakeBusiness business{{}};
+  explicit LinkDeliveriesTest(FakeBusiness::Options options = {}) : business(options) {}
+
+  FakeBusiness business;
   uint64_t number = 0;
 };
 
@@ -115,8 +121,10 @@ TEST_F(LinkDeliveriesTest, EachTargetIsJudgedByItself) {
   EXPECT_EQ(good->written[0].to, "juliet@localhost/1");
   const auto refused = Refused();
   const std::vector<std::pair<uint32_t, Taken::Refused::Reason>> expected = {
-      {0, Taken::Refused::OVERFLOWED}, {2, Taken::Refused::NOT_HERE},
-      {3, Taken::Refused::NOT_HERE},   {4, Taken::Refused::BEHIND},
+      {0, Taken::Refused::OVERFLOWED},
+      {2, Taken::Refused::NOT_HERE},
+      {3, Taken::Refused::NOT_HERE},
+      {4, Taken::Refused::BEHIND},
       {5, Taken::Refused::NOT_HERE}};
   ASSERT_EQ(refused.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -196,6 +204,110 @@ TEST_F(LinkDeliveriesTest, DeliveriesComeWhileTheWindowIsFull) {
   ASSERT_TRUE(TakenUpTo(1));
   EXPECT_EQ(stream->written.size(), 1u);
   EXPECT_EQ(Unaccepted(stream), 64u);
+}
+
+// With a server that understands answers that come late. Nothing but time tells one that waits for
+// company from one that does not: it never waits less than kLate.
+class LateAnswersTest : public LinkDeliveriesTest {
+ protected:
+  using Clock = std::chrono::steady_clock;
+
+  LateAnswersTest() : LinkDeliveriesTest({.late_answers = true}) {}
+  void SetUp() override {
+    LinkDeliveriesTest::SetUp();
+    stream = NewSession("juliet@localhost");
+  }
+  // From `say` until Taken for everything delivered has come: the shortest of many times.
+  template <typename Say>
+  std::chrono::microseconds Fastest(Say say) {
+    auto fastest = Clock::duration::max();
+    for (int i = 0; i < 20; ++i) {
+      const auto begin = Clock::now();
+      say();
+      const size_t items = number;
+      while (business.Count(Up::kTaken) == 0 ||
+             business.Said(Up::kTaken).back().taken().up_to() != items) {
+        EXPECT_LT(Clock::now() - begin, std::chrono::seconds(20));
+        std::this_thread::yield();
+      }
+      fastest = std::min(fastest, Clock::now() - begin);
+    }
+    return std::chrono::duration_cast<std::chrono::microseconds>(fastest);
+  }
+  // Loop time has steps of 1 ms.
+  static constexpr std::chrono::microseconds kWait =
+      runtime::RpcBatch::kLate - std::chrono::milliseconds(1);
+
+  TestStream* stream = nullptr;
+};
+
+TEST_F(LateAnswersTest, TakenWaitsForCompany) {
+  EXPECT_EQ(business.hellos()[0].features(0), "late-answers");
+  EXPECT_GE(Fastest([this] { DeliverTo(stream, "<iq/>"); }), kWait);
+}
+
+TEST_F(LateAnswersTest, TakenGoesWithTheNextSubmit) {
+  EXPECT_LT(Fastest([this] {
+              DeliverTo(stream, "<iq/>");
+              EXPECT_TRUE(EventuallyOn([&] { return stream->written.size() == number; }));
+              Submit(stream, "x");
+            }),
+            kWait);
+}
+
+TEST_F(LateAnswersTest, TakenDoesNotWaitWhenItIsAskedFor) {
+  EXPECT_LT(Fastest([this] {
+              DeliverTo(stream, "<iq/>");
+              Down item;
+              item.mutable_control()->mutable_answer_now();
+              business.Send(item);
+            }),
+            kWait);
+}
+
+TEST_F(LateAnswersTest, ARefusalDoesNotWait) {
+  EXPECT_LT(Fastest([this] {
+              Down item = NextDeliver("<iq/>");
+              AddTarget(&item, 4711, 1);
+              business.Send(item);
+            }),
+            kWait);
+  EXPECT_FALSE(Refused().empty());
+}
+
+TEST_F(LateAnswersTest, TakenForManyDoesNotWait) {
+  EXPECT_LT(Fastest([this] {
+              xylem::v1::BusinessFrame frame;
+              for (int i = 0; i < 16; ++i) {
+                Down item = NextDeliver("<iq/>");
+                AddTarget(&item, stream->number, FakeBusiness::EpochOf(stream->number));
+                *frame.add_down() = item;
+              }
+              business.SendRaw(frame.SerializeAsString());
+            }),
+            kWait);
+}
+
+TEST_F(LateAnswersTest, TakenDoesNotOutstayTheSession) {
+  std::vector<TestStream*> sessions;
+  for (int i = 0; i < 20; ++i) sessions.push_back(NewSession("r" + std::to_string(i) + "@b"));
+  EXPECT_LT(Fastest([&] {
+              TestStream* ends = sessions.back();
+              sessions.pop_back();
+              DeliverTo(ends, "<iq/>");
+              EXPECT_TRUE(EventuallyOn([&] { return !ends->written.empty(); }));
+              On([&] { links->Forget(ends->number, "closed", false); });
+            }),
+            kWait);
+}
+
+TEST_F(LateAnswersTest, ASessionWhoseWindowIsHalfFullSaysSo) {
+  business.Change([](FakeBusiness::Options& options) { options.accept = false; });
+  for (int i = 0; i < 64; ++i) Submit(stream, "x");
+  ASSERT_TRUE(Eventually([&] { return business.Count(Up::kSubmit) == 64; }));
+  for (const Up& item : business.Said(Up::kSubmit)) {
+    EXPECT_EQ(item.submit().accept_soon(), item.submit().in_seq() >= 32) << item.submit().in_seq();
+  }
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ inline uint64_t Connection(uint32_t manager_loop, uint64_t n) {
 // One stream. Lives on the loop of `group`; the functions may be called from the test's thread.
 class FakeManager {
  public:
+  std::vector<std::string> features;  // that it says it understands
   using Refuse = std::function<xylem::v1::Taken::Refused::Reason(const xylem::v1::Target&)>;
 
   FakeManager(runtime::LoopGroup* group, int port) : group_(group) {
@@ -75,6 +76,7 @@ class FakeManager {
     hello.set_instance(instance);
     hello.set_incarnation(incarnation);
     hello.set_loop(loop);
+    for (const std::string& feature : features) hello.add_features(feature);
     OnLoop([&] { batch_->AddHello(hello); });
   }
   // Hello, and waits for the answer.

@@ -365,6 +365,26 @@ TEST_F(LinkServerTest, SendsWhatIsQueuedBeforeItShutsDown) {
   EXPECT_THAT(Deliver(0, "<iq/>", {To("connmgr-1", 41, 1)}), ElementsAre(Outcome::kNoLink));
 }
 
+TEST_F(LinkServerTest, AsksForTakenWhicheverLoopDelivered) {
+  FakeManager& manager = Connect();
+  manager.features = {"late-answers"};
+  manager.Attach("connmgr-1", 41, 0);
+  for (int i = 0; i < kLoops; ++i) loops_.RunOn(i, [] {});
+  const auto asked = [&] {
+    int n = 0;
+    for (const auto& down : manager.downs()) n += down.control().has_answer_now() ? 1 : 0;
+    return n;
+  };
+  for (int loop = 0; loop < kLoops; ++loop) {
+    loops_.RunOn(loop, [&] {
+      server_->links(loop).Deliver({.bytes = "<iq/>", .splice_offset = 3}, {To("connmgr-1", 41, 1)},
+                                   {});
+      server_->links(loop).AskTaken();
+    });
+    ASSERT_TRUE(Eventually([&] { return asked() == loop + 1; }));
+  }
+}
+
 TEST_F(LinkServerTest, FindsItsAddressTaken) {
   EXPECT_EQ(StartServer("127.0.0.1:" + std::to_string(server_->port())), nullptr);
 }

@@ -18,9 +18,10 @@ class HeldWire final : public runtime::RpcStream {
  public:
   void Start(Events events) override { events_ = std::move(events); }
   bool writable() const override { return !in_flight_; }
-  void Send(std::string) override {
+  void Send(std::string frame) override {
     in_flight_ = true;
     ++sent;
+    last.ParseFromString(frame);
   }
   void Close() override { closed = true; }
   const std::string& peer() const override { return peer_; }
@@ -34,6 +35,7 @@ class HeldWire final : public runtime::RpcStream {
     return true;
   }
   int sent = 0;
+  xylem::v1::BusinessFrame last;  // sent
   bool closed = false;
 
  private:
@@ -54,6 +56,7 @@ class ManagerStreamTest : public testing::Test, public ManagerStream::Home {
       frame.mutable_hello()->set_protocol_min(1);
       frame.mutable_hello()->set_protocol_max(1);
       frame.mutable_hello()->set_instance("connmgr-1");
+      for (const std::string& feature : features_) frame.mutable_hello()->add_features(feature);
       wire_->Receive(frame.SerializeAsString());
     });
     OnLoop([this] { wire_->LetThrough(); });  // our Hello
@@ -91,6 +94,7 @@ class ManagerStreamTest : public testing::Test, public ManagerStream::Home {
     answered_.push_back({result.ref.delivery, result.outcome});
   }
 
+  std::vector<std::string> features_;  // the manager's
   runtime::LoopGroup loops_{"stream", 1};
   EventLog log_;
   EventRecorder recorder_{0, &log_};
@@ -174,6 +178,147 @@ TEST_F(ManagerStreamTest, CutsWhoDoesNotSayHello) {
   });
   OnLoop([] {});
   EXPECT_TRUE(std::exchange(over_, false));
+}
+
+// A manager that understands answers that come late.
+class LateAnswersTest : public ManagerStreamTest {
+ protected:
+  LateAnswersTest() { features_ = {ManagerStream::kLateAnswers}; }
+
+  // Frames sent by the end of the turn in which `work` runs.
+  template <typename Work>
+  int SentInOneTurn(Work work) {
+    int before = 0;
+    OnLoop([&] {
+      before = wire_->sent;
+      loop().ScheduleTurnEnd(&last_in_turn_);  // the last scheduled is the first to run
+      work();
+    });
+    OnLoop([] {});
+    return last_in_turn_.sent - before;
+  }
+  void LetThrough() {
+    OnLoop([this] { ASSERT_TRUE(wire_->LetThrough()); });
+  }
+
+  struct LastInTurn final : runtime::TurnEnd {
+    explicit LastInTurn(LateAnswersTest* t)
+        : TurnEnd([](runtime::TurnEnd* end) {
+            auto* self = static_cast<LastInTurn*>(end);
+            self->sent = self->test->wire_->sent;
+          }),
+          test(t) {}
+    LateAnswersTest* const test;
+    int sent = 0;
+  } last_in_turn_{this};
+};
+
+TEST_F(LateAnswersTest, AcceptedWaitsButNotForLong) {
+  EXPECT_EQ(SentInOneTurn([this] { stream_->SendAccepted(1, 5, 7); }), 0);
+  ASSERT_TRUE(Eventually([this] {
+    int sent = 0;
+    OnLoop([&] { sent = wire_->sent; });
+    return sent == 2;  // Hello, and it
+  }));
+  OnLoop([this] { EXPECT_EQ(wire_->last.down(0).accepted().up_to(), 7u); });
+}
+
+TEST_F(LateAnswersTest, AcceptedGoesWithWhatGoesAnyway) {
+  EXPECT_EQ(SentInOneTurn([this] {
+              stream_->SendAccepted(1, 5, 7);
+              stream_->SendAccepted(2, 5, 3);
+              stream_->SendAccepted(1, 5, 9);
+              Deliver(1, 0, 0, 10);
+            }),
+            1);
+  OnLoop([this] {
+    ASSERT_EQ(wire_->last.down_size(), 3);
+    EXPECT_TRUE(wire_->last.down(0).has_deliver());
+    EXPECT_EQ(wire_->last.down(1).accepted().connection(), 1u);
+    EXPECT_EQ(wire_->last.down(1).accepted().up_to(), 9u) << "the newest, once";
+    EXPECT_EQ(wire_->last.down(2).accepted().up_to(), 3u);
+  });
+}
+
+TEST_F(LateAnswersTest, AcceptedDoesNotWaitWhereSomebodyWaitsForIt) {
+  EXPECT_EQ(SentInOneTurn([this] {
+              stream_->SendAccepted(1, 5, 7);
+              stream_->AcceptNow();
+            }),
+            1);
+  LetThrough();
+  EXPECT_EQ(SentInOneTurn([this] { stream_->AcceptNow(); }), 0) << "nothing is owed";
+}
+
+TEST_F(LateAnswersTest, AcceptedForManySessionsDoesNotWait) {
+  EXPECT_EQ(SentInOneTurn([this] {
+              for (uint64_t i = 1; i < ManagerStream::kMaxOwed; ++i) stream_->SendAccepted(i, 5, 7);
+            }),
+            0);
+  EXPECT_EQ(SentInOneTurn([this] { stream_->SendAccepted(99, 5, 7); }), 1);
+}
+
+TEST_F(LateAnswersTest, AcceptedWaitsForTheWriteInFlight) {
+  OnLoop([this] { Deliver(1, 0, 0, 10); });
+  EXPECT_EQ(SentInOneTurn([this] {
+              stream_->SendAccepted(1, 5, 7);
+              stream_->AcceptNow();
+            }),
+            0);
+  LetThrough();
+  OnLoop([this] { EXPECT_EQ(wire_->last.down(0).accepted().up_to(), 7u); });
+}
+
+TEST_F(LateAnswersTest, AcceptedLeavesBeforeTheStreamEnds) {
+  OnLoop([this] {
+    stream_->SendAccepted(1, 5, 7);
+    stream_->Close("the test wants it");
+    EXPECT_FALSE(wire_->closed);
+  });
+  LetThrough();
+  EXPECT_EQ(wire_->last.down(0).accepted().up_to(), 7u);
+  EXPECT_TRUE(wire_->closed);
+}
+
+TEST_F(LateAnswersTest, TakenIsAskedForOnce) {
+  EXPECT_EQ(SentInOneTurn([this] { stream_->AskTaken(); }), 0) << "nothing was delivered";
+  EXPECT_EQ(SentInOneTurn([this] {
+              Deliver(1, 0, 0, 10);
+              stream_->AskTaken();
+              stream_->AskTaken();
+            }),
+            1);
+  OnLoop([this] {
+    ASSERT_EQ(wire_->last.down_size(), 2);
+    EXPECT_TRUE(wire_->last.down(0).has_deliver());
+    EXPECT_TRUE(wire_->last.down(1).control().has_answer_now());
+  });
+  LetThrough();
+  EXPECT_EQ(SentInOneTurn([this] { stream_->AskTaken(); }), 0);
+}
+
+TEST_F(LateAnswersTest, TakenIsNotAskedForIfItIsThere) {
+  OnLoop([this] { Deliver(1, 0, 0, 10); });
+  LetThrough();
+  EXPECT_EQ(SentInOneTurn([this] {
+              stream_->AskTaken();
+              xylem::v1::ManagerFrame frame;
+              frame.add_up()->mutable_taken()->set_up_to(1);
+              wire_->Receive(frame.SerializeAsString());
+            }),
+            0);
+}
+
+TEST_F(ManagerStreamTest, AManagerOfAnEarlierVersionIsAnsweredAtOnceAndNotAsked) {
+  OnLoop([this] {
+    Deliver(1, 0, 0, 10);
+    stream_->SendAccepted(1, 5, 7);
+    stream_->AskTaken();
+  });
+  OnLoop([this] { ASSERT_EQ(wire_->last.down_size(), 2); });
+  LetAllThrough();
+  OnLoop([this] { stream_->SendAccepted(1, 5, 8); });
+  OnLoop([this] { EXPECT_EQ(wire_->last.down(0).accepted().up_to(), 8u); });
 }
 
 }  // namespace

@@ -94,6 +94,46 @@ TEST_F(SubmissionQueueTest, AcceptsTheContiguousPrefixOfWhatIsFinished) {
   EXPECT_EQ(queue_.accepted(), 3u);
 }
 
+TEST_F(SubmissionQueueTest, SaysWhenAnAnswerWaitsForAnOutcome) {
+  auto message = Push(), ping = Push();
+  Pump();
+  message->Set(State::kPrepared);
+  EXPECT_EQ(Pump(), "I1");
+  EXPECT_FALSE(queue_.waits_for_outcome()) << "nothing stands behind it that could go on";
+  EXPECT_TRUE(queue_.has_issued());
+  ping->Set(State::kReplyWanted);
+  EXPECT_EQ(Pump(), "");
+  EXPECT_TRUE(queue_.waits_for_outcome());
+  message->Set(State::kFinished);
+  EXPECT_EQ(Pump(), "A2");
+  EXPECT_FALSE(queue_.waits_for_outcome());
+}
+
+TEST_F(SubmissionQueueTest, SaysWhenOneWaitsForTheOutcomeOnAnotherWay) {
+  auto first = Push(), second = Push(), third = Push();
+  Pump();
+  first->Goes(7, 1);
+  second->Goes(7, 2);
+  third->Goes(8, 3);
+  second->Set(State::kPrepared);
+  third->Set(State::kPrepared);
+  Pump();
+  EXPECT_FALSE(queue_.waits_for_outcome()) << "they wait for a read";
+  first->Set(State::kPrepared);
+  EXPECT_EQ(Pump(), "I1");
+  EXPECT_TRUE(queue_.waits_for_outcome());
+}
+
+TEST_F(SubmissionQueueTest, SaysWhenARetryWaitsForAnOutcome) {
+  auto first = Push(), second = Push();
+  Pump();
+  for (auto& step : {first, second}) step->Goes(7, 1), step->Set(State::kPrepared);
+  EXPECT_EQ(Pump(), "I1 I2");
+  second->Set(State::kRetryWanted);
+  EXPECT_EQ(Pump(), "");
+  EXPECT_TRUE(queue_.waits_for_outcome());
+}
+
 TEST_F(SubmissionQueueTest, IssuesNothingBeforeItsOwnershipCheckPassed) {
   auto first = Push(), second = Push();
   first->check = 1;
