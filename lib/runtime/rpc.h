@@ -48,7 +48,9 @@ class RpcStream {
     absl::AnyInvocable<void(std::string reason)> on_closed;
   };
 
-  virtual ~RpcStream() = default;  // cancels if still open; no callback follows
+  // Cancels if still open; no callback follows. Never from inside its own on_frame or on_writable:
+  // what runs there would be destroyed under its feet. End of the turn, or on_closed, is the place.
+  virtual ~RpcStream() = default;
   virtual void Start(Events events) = 0;
   virtual bool writable() const = 0;
   virtual void Send(std::string frame) = 0;  // CHECKs writable()

@@ -17,8 +17,6 @@
 
 namespace runtime::internal {
 
-using runtime::IsLoopback;
-
 constexpr int kMaxFrameBytes = 4 << 20;
 
 using ChannelInts = std::vector<std::pair<const char*, int>>;

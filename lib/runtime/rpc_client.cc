@@ -33,7 +33,6 @@ std::shared_ptr<grpc::Channel> MakeChannel(
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 3000);  // also: how long a connect may take
   arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, INT_MAX);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   if (!server_name.empty()) arguments.SetSslTargetNameOverride(server_name);
   return grpc::CreateCustomChannel(address, credentials, arguments);
@@ -113,7 +112,7 @@ class Client final : public RpcClient {
     std::string refused;
     if (credentials_ == nullptr) {
       refused = "credentials cannot be read";
-    } else if (plaintext_ && !internal::IsLoopback(address)) {
+    } else if (plaintext_ && !IsLoopback(address)) {
       refused = "plaintext is refused beyond loopback";
     }
     return internal::MakeHandle(

@@ -73,7 +73,7 @@ class Server final : public RpcServer {
   ~Server() override { Shutdown(); }
 
   bool Listen(const Options& options) {
-    if (options.credentials.empty() && !internal::IsLoopback(options.address)) {
+    if (options.credentials.empty() && !IsLoopback(options.address)) {
       LogError("rpc_listen", "plaintext is refused beyond loopback: give certificates",
                {{"address", options.address}});
       return false;
