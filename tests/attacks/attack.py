@@ -6,6 +6,7 @@ import os
 import re
 import xml.etree.ElementTree as ET
 
+import sanitizers
 from cluster import Cluster
 from xmpp import STREAMS, Client, StreamClosed, local, split_address
 
@@ -116,6 +117,12 @@ async def alive(cluster):
 
 def pids(cluster):
     return {p["id"]: p["pid"] for p in cluster.status["processes"]}
+
+
+def assert_flat(preset, pid, before_kib, kib):
+    """The process grew by less than that. The sanitizers keep what was freed, so nothing is asked of them."""
+    now = rss_kib(pid)
+    assert now < before_kib + kib or sanitizers.is_sanitized(preset), f"{pid}: {before_kib} → {now} KiB"
 
 
 def rss_kib(pid):
