@@ -96,6 +96,8 @@ void SubmissionQueue::IssueReady() {
         if (may_issue && MayIssue(i, &wait)) {
           item->state_ = State::kIssued;
           item->Issue();
+          // It may have held up the preparation of what stands behind it.
+          again_ |= !items_.empty() && items_.back()->state() == State::kWaiting;
         } else {
           waits_for_outcome_ |= issued && may_issue && check_passed_ >= item->check;
           may_issue = false;
