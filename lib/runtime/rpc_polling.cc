@@ -133,13 +133,27 @@ void RpcLoopPoller::ExpectSoon() {
   Stir();
 }
 
-// Until each queue said once that it has nothing; how many completions there were.
-int RpcLoopPoller::DrainRound(int budget) {
+// Until no queue has anything and the last to be asked took no event; how many completions.
+int RpcLoopPoller::DrainQueues() {
   int done = 0;
-  for (const auto& queue : seen_) {
+  size_t empty = 0;  // in a row, since an event was taken
+  for (size_t i = 0; empty < seen_.size() && done < kBudget && running_; ++i) {
+    const std::shared_ptr<RpcQueue> queue = seen_[i % seen_.size()];
     const int before = done;
-    while (done < budget && queue->DrainNext()) ++done;
-    if (done > before) queue->CountWakeup();
+    uint64_t events;
+    do {
+      events = events_taken;
+      while (done < kBudget && queue->DrainNext()) {
+        ++done;
+        events = events_taken;
+      }
+      if (events_taken != events) empty = 0;  // it may be another queue's
+    } while (done < kBudget && events_taken != events);
+    if (done > before) {
+      queue->CountWakeup();
+      empty = 0;
+    }
+    ++empty;
   }
   return done;
 }
@@ -154,12 +168,7 @@ void RpcLoopPoller::Drain() {
     seen_version_ = version;
   }
   const uint64_t first = events_taken;
-  uint64_t before;
-  int done = 0;
-  do {
-    before = events_taken;
-    done += DrainRound(kBudget - done);
-  } while (running_ && done < kBudget && events_taken != before);
+  const int done = DrainQueues();
   draining_ = false;
   if (!running_) return;
   if (done >= kBudget) StirFromOutside();  // in the next turn

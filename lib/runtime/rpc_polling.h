@@ -61,7 +61,7 @@ class RpcLoopPoller final : public FdHandler, public std::enable_shared_from_thi
 
   void OnFdEvents(uint32_t) override { Drain(); }
   void Drain();
-  int DrainRound(int budget);
+  int DrainQueues();
   void ArmTimer(bool active);
   void LetGo();
 
