@@ -277,13 +277,7 @@ TEST_F(LateAnswersTest, ARefusalDoesNotWait) {
 
 TEST_F(LateAnswersTest, TakenForManyDoesNotWait) {
   EXPECT_LT(Fastest([this] {
-              xylem::v1::BusinessFrame frame;
-              for (int i = 0; i < 16; ++i) {
-                Down item = NextDeliver("<iq/>");
-                AddTarget(&item, stream->number, FakeBusiness::EpochOf(stream->number));
-                *frame.add_down() = item;
-              }
-              business.SendRaw(frame.SerializeAsString());
+              for (int i = 0; i < 16; ++i) DeliverTo(stream, "<iq/>");
             }),
             kWait);
 }
