@@ -16,6 +16,7 @@
 #include "business/session/session_table.h"
 #include "business/session/shard.h"
 #include "business/settings.h"
+#include "business/store/loop_stores.h"
 
 namespace business {
 
@@ -40,7 +41,7 @@ class BusinessLoop {
   ManagerEvents& events() { return observer_; }
   runtime::RedisClient& redis() { return *redis_; }
   cluster::SessionRegistry& registry() { return registry_; }
-  AccountStore& account_store() { return *account_store_; }
+  AccountStore& account_store() { return *stores_.accounts; }
   AccountAdmin& account_admin() { return account_admin_; }
   PresenceService& presence() { return presence_; }
   SessionTable& sessions() { return sessions_; }
@@ -58,10 +59,10 @@ class BusinessLoop {
   GenerationWatch generation_;
   SessionTable sessions_;
   OwnershipGuard guard_;
+  LoopStores stores_;
   FeatureSet features_;
   PresenceService presence_;
   StanzaDispatcher dispatcher_;
-  std::unique_ptr<AccountStore> account_store_;
   AccountCache account_cache_;
   AccountAdmin account_admin_;
   std::unique_ptr<Authenticator> authenticator_;

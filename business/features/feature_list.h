@@ -8,9 +8,14 @@
 
 namespace business {
 
+struct Shard;
+
 // What features hang on. One per loop, like the features made from it.
 struct FeatureWorld {
   std::vector<std::string> domains;
+  // Stores, registry, links. Complete only once the first stanza is handled: a feature keeps the
+  // pointer and looks nothing up while it is made.
+  Shard* shard = nullptr;
 };
 
 // In stage order. Of a default-constructed world: for what is declared, not to be run.

@@ -51,8 +51,12 @@ std::shared_ptr<AccountDelivery> OwnPresence::Self() {
 bool OwnPresence::Abandoned() const { return session_->gone() || state_ == State::kFinished; }
 
 void OwnPresence::Prepare() {
-  event_ = {.session = session_, .stanza = &stanza_, .from = &session_->full(), .to = nullptr,
-            .resource = nullptr, .id = id_};
+  event_ = {.session = session_,
+            .stanza = &stanza_,
+            .from = &session_->full(),
+            .to = nullptr,
+            .resource = nullptr,
+            .id = id_};
   shard().features->RunStage(
       Stage::kFromClient, xmpp::StanzaKind::kPresence, event_,
       [self = Me()](StageVerdict verdict) { self->OnStage(std::move(verdict)); });
@@ -100,8 +104,8 @@ Task<void> OwnPresence::Write(std::shared_ptr<OwnPresence> self) {
       self->Bounce(xmpp::StanzaError::ResourceConstraint());
       co_return;
     }
-    // Fenced: by another owner, or because Redis lost the row and the announcement is on its way. The
-    // guard finds out which.
+    // Fenced: by another owner, or because Redis lost the row and the announcement is on its way.
+    // The guard finds out which.
     if (outcome) self->check = shard.guard->Require(session.shared_from_this());
     co_await Moment(shard.loop);
     if (self->Abandoned()) co_return;
@@ -174,9 +178,9 @@ void OwnPresence::TellDirected() {
     notice.bytes = stanza_.bytes;
     notice.id = id_;
     // An own resource is told by the broadcast as well: the same effect, so that it is told once.
-    notice.index = notice.to.BareView() == account().ToString() ? kEffectDelivery
-                                                                : kEffectDirectedUnavailable;
-    PresenceDelivery::Start(&shard(), std::move(notice), [self = Me()] { self->OneDone(); });
+    notice.index =
+        notice.to.BareView() == account().ToString() ? kEffectDelivery : kEffectDirectedUnavailable;
+    TellUnavailable(&shard(), std::move(notice), [self = Me()] { self->OneDone(); });
   }
 }
 

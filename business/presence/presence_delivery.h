@@ -4,7 +4,6 @@
 
 #include <absl/functional/any_invocable.h>
 
-#include <memory>
 #include <string>
 
 #include "business/routing/account_delivery.h"
@@ -24,32 +23,8 @@ struct PresenceNotice {
   EffectIndex index = kEffectDelivery;
 };
 
-// Goes on whatever becomes of the session: what it tells stays true.
-class PresenceDelivery final : public AccountDelivery,
-                               public std::enable_shared_from_this<PresenceDelivery> {
- public:
-  using Done = absl::AnyInvocable<void()>;
-  // `done` is called when the recipients' managers have answered, or nobody is there; may be empty.
-  // It may be called from inside.
-  static void Start(Shard* shard, PresenceNotice notice, Done done);
-
-  PresenceDelivery(Shard* shard, xmpp::BareJid account, PresenceNotice notice, Done done);
-
- protected:
-  std::shared_ptr<AccountDelivery> Self() override { return shared_from_this(); }
-  Recipients Choose(const std::vector<cluster::SessionRecord>& rows) override;
-  DeliverBody Body() override;
-  const std::string& WrittenTo() const override { return notice_.to.ToString(); }
-  const cluster::ClusterId& Id() const override { return notice_.id; }
-  EffectIndex Index() const override { return notice_.index; }
-  bool Abandoned() const override { return false; }
-  void OnLookedUp() override { Send(); }
-  void OnTryAgain() override { LookUp(); }
-  void OnDelivered(End end) override;
-
- private:
-  const PresenceNotice notice_;
-  Done done_;
-};
+// `done` as with SendServerStanza. Goes on whatever becomes of the session: what it tells stays
+// true.
+void TellUnavailable(Shard* shard, PresenceNotice notice, absl::AnyInvocable<void()> done);
 
 }  // namespace business

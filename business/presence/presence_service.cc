@@ -51,9 +51,9 @@ SubmissionPtr PresenceService::OnPresence(const SessionPtr& session, uint64_t in
                                             std::move(address.to), id);
     default:
       // Subscriptions. RFC 6121 §8.5.1 has them ignored for accounts that do not exist; as long as
-      // nobody keeps a roster the others do the same: a request that was passed on could be approved,
-      // and nothing would come of it (§3.1.3 binds the approval to the roster). Nor does anybody learn
-      // which accounts there are.
+      // nobody keeps a roster the others do the same: a request that was passed on could be
+      // approved, and nothing would come of it (§3.1.3 binds the approval to the roster). Nor does
+      // anybody learn which accounts there are.
       return Dropped(session, in_seq, "no_rosters");
   }
 }
@@ -71,7 +71,8 @@ SubmissionPtr PresenceService::Broadcast(const SessionPtr& session, uint64_t in_
     return Refused(session, in_seq, stanza, account,
                    StanzaError::BadRequest("priority is a number from -128 to 127"), id);
   }
-  // Taken now, in the order of submission: who is shown presence behind this stanza is not told of it.
+  // Taken now, in the order of submission: who is shown presence behind this stanza is not told of
+  // it.
   std::vector<std::string> directed;
   if (!available) directed.swap(session->directed);
   return std::make_shared<OwnPresence>(session, in_seq, std::move(stanza), *priority,
@@ -122,11 +123,11 @@ void PresenceService::OnSessionEnded(const xmpp::BareJid& account,
   notice.index = kEffectDirectedUnavailable;
   if (row.available) {
     notice.to = account;
-    PresenceDelivery::Start(shard_, notice, nullptr);
+    TellUnavailable(shard_, notice, nullptr);
   }
   for (const std::string& to : directed) {
     notice.to = xmpp::Jid::FromNormalized(to);
-    PresenceDelivery::Start(shard_, notice, nullptr);
+    TellUnavailable(shard_, notice, nullptr);
   }
 }
 

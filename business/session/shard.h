@@ -20,10 +20,12 @@ class ManagerLinks;
 class OwnershipGuard;
 class SessionEvents;
 class SessionTable;
+struct LoopStores;
 
 struct Shard {
   runtime::EventLoop* loop = nullptr;
   cluster::SessionRegistry* registry = nullptr;
+  LoopStores* stores = nullptr;
   ManagerLinks* links = nullptr;
   cluster::ClusterIdMaker* ids = nullptr;
   const cluster::TicketSealer* sealer = nullptr;
