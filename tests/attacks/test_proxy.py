@@ -8,8 +8,8 @@ import socket
 import struct
 import time
 
-from attack import PLAIN, Field, address, alive, authenticated, proxied, proxy_port
-from cluster import eventually
+from attack import PLAIN, address, alive, authenticated, proxied, proxy_port
+from cluster import Cluster, eventually
 from xmpp import split_address
 
 HEADER = (b"<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client' "
@@ -145,7 +145,31 @@ async def address_is_believed(preset):
     await direct.close()
 
 
-STRICT = Field(managers=1, business=1)
+async def another_address(preset):
+    """A header counts only from the addresses of the configuration: from others nothing is read, nothing is said."""
+    with Cluster(managers=1, business=1, preset=preset) as cluster:
+        path = os.path.join(cluster.data, "config", "connmgr-1.yaml")
+        with open(path, encoding="utf-8") as text:
+            config = text.read()
+        assert "127.0.0.0/8" in config
+        with open(path, "w", encoding="utf-8") as text:
+            text.write(config.replace("127.0.0.0/8", "127.0.0.1/32"))
+        cluster.kill("connmgr-1", hold=True)
+        await eventually(lambda: cluster.exits(), "the manager is gone")
+        cluster.start("connmgr-1")
+        port = proxy_port(cluster)
+
+        async def serves():
+            try:
+                return b"features" in (await talk(port, V1 + HEADER))[0]
+            except OSError:
+                return False
+        await eventually(serves, "the manager takes headers from 127.0.0.1 again")
+        for header in (V1, v2(), b""):
+            got, closed = await talk(port, header + HEADER, source="127.0.0.2")
+            assert closed and not got, (header, got, closed)
+        assert await serves()
+
 
 
 def named(make, header, pieces, name):
@@ -162,4 +186,5 @@ TESTS = {
     "row 45: slow": slow,
     "row 45: forged": forged,
     "row 45: the address is believed": address_is_believed,
+    "row 45: from an address that is not configured": another_address,
 }

@@ -116,7 +116,8 @@ async def foreign_from(preset):
 
 
 async def from_is_written_by_the_server(preset):
-    """Row 29: with no `from`, the bare JID or the full one, in whatever spelling: the session's own JID."""
+    """Row 29: with no `from`, the bare JID or the full one, in whatever spelling: the session's own JID. An empty
+    one is no address: the sender is told, nobody else hears of it."""
     cluster = PLAIN.up(preset)
     client = await session(cluster, resource="mine")
     bob = await session(cluster, "bob", manager=2, presence=True)
@@ -128,6 +129,9 @@ async def from_is_written_by_the_server(preset):
             client.send(stanza)
             element = await bob.next()
             assert element.get("from") == client.jid == "alice@localhost/mine", (stanza, ET.tostring(element))
+    client.send(f"<message id='e' from='' to='{bob.jid}'><body>x</body></message>")
+    assert await stanza_error(client, "e") == "jid-malformed"
+    assert not await bob.ping()
     await client.close()
     await bob.close()
 
