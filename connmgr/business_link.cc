@@ -21,6 +21,7 @@ constexpr auto kHelloTime = std::chrono::milliseconds(10000);
 constexpr int64_t kFirstBackoffMs = 50, kMaxBackoffMs = 2000;
 // A link that was up this long starts again with the shortest back-off.
 constexpr uint64_t kSettledMs = 2000;
+constexpr auto kSpareTime = std::chrono::milliseconds(300000);
 
 std::minstd_rand& Random() {
   thread_local std::minstd_rand random(std::random_device{}());
@@ -76,7 +77,13 @@ void BusinessLink::Dial() {
                   .on_closed = [this](std::string reason) { Lose(reason); }});
 }
 
+void BusinessLink::DialSoon() {
+  spare = false;
+  if (state_ == State::kWaiting) parts_.loop->Arm(this, Backoff(0));
+}
+
 void BusinessLink::OnTimer() {
+  spare = false;
   if (state_ == State::kWaiting) return Dial();
   if (state_ == State::kConnecting) Lose("no hello");
 }
@@ -136,11 +143,8 @@ bool BusinessLink::OnHello(std::string_view bytes) {
   state_ = State::kUp;
   was_up_ = true;
   up_since_ms_ = parts_.loop->NowMs();
-  if (parts_.events->OnLinkUp(this, hello)) return true;
-  was_up_ = false;
-  hopeless_ = true;
-  Lose("a second way to the same server");
-  return false;
+  parts_.events->OnLinkUp(this, hello);
+  return true;
 }
 
 void BusinessLink::Lose(std::string_view why) {
@@ -163,7 +167,8 @@ void BusinessLink::FinishLoss() {
   stream_.reset();
   const bool settled = was_up_ && parts_.loop->NowMs() - up_since_ms_ >= kSettledMs;
   failures_ = settled ? 0 : failures_ + 1;
-  const auto wait = hopeless_ ? Backoff(UINT32_MAX) : Backoff(failures_ == 0 ? 0 : failures_ - 1);
+  auto wait = hopeless_ ? Backoff(UINT32_MAX) : Backoff(failures_ == 0 ? 0 : failures_ - 1);
+  if (spare) wait = kSpareTime;
   state_ = State::kWaiting;
   draining = false;
   to_announce.clear();

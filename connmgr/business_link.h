@@ -28,8 +28,8 @@ class BusinessLinkEvents {
   virtual ~BusinessLinkEvents() = default;
   // What this side says first; the link adds its protocol versions.
   virtual xylem::v1::Hello OwnHello() = 0;
-  // Hellos were exchanged. False: somebody else stands for that instance already.
-  virtual bool OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) = 0;
+  // Hellos were exchanged.
+  virtual void OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) = 0;
   // It is lost, or could not be made. If it was up: what was sent and not answered may or may not
   // have arrived. May destroy the link.
   virtual void OnLinkDown(BusinessLink* link, bool was_up) = 0;
@@ -68,6 +68,8 @@ class BusinessLink final : private runtime::Timer {
   ~BusinessLink();
 
   void Dial();
+  // A spare that is needed now.
+  void DialSoon();
 
   const std::string& address() const { return address_; }
   State state() const { return state_; }
@@ -79,6 +81,9 @@ class BusinessLink final : private runtime::Timer {
   bool draining = false;
   // The address is not in any list any more: destroyed once it is lost.
   bool retired = false;
+  // Another way to a server that a link is up to: tried again only now and then, in case the
+  // address has become somebody else's.
+  bool spare = false;
   // Connections that have it for their home and are to be announced, oldest first.
   std::deque<uint64_t> to_announce;
 
@@ -127,7 +132,7 @@ class BusinessLink final : private runtime::Timer {
   uint64_t incarnation_ = 0;
   uint64_t up_since_ms_ = 0;
   uint32_t failures_ = 0;  // in a row
-  bool hopeless_ = false;  // wrong version, or a second way to the same server: no hurry
+  bool hopeless_ = false;  // wrong version: no hurry
   bool was_up_ = false;
   std::unique_ptr<runtime::RpcStream> stream_;
   runtime::RpcBatch batch_;

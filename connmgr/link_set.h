@@ -80,7 +80,7 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
 
   // BusinessLinkEvents
   xylem::v1::Hello OwnHello() override;
-  bool OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) override;
+  void OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) override;
   void OnLinkDown(BusinessLink* link, bool was_up) override;
   bool OnItem(BusinessLink* link, int field, std::string_view item) override;
   void OnLinkRoom(BusinessLink* link) override;

@@ -57,11 +57,13 @@ xylem::v1::Hello LinkSet::OwnHello() {
   return hello;
 }
 
-bool LinkSet::OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) {
+// Of two links to one server the newer stays, as it does for the server. The older one's process is
+// gone and it has not noticed, or its address is a second way to the same process.
+void LinkSet::OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) {
   for (auto& other : links_) {
     if (other.get() == link || !other->up() || other->instance() != link->instance()) continue;
-    if (other->incarnation() == link->incarnation()) return false;
-    other->Lose("its successor is here");  // that process is gone, its link has not noticed
+    other->spare = other->incarnation() == link->incarnation();
+    other->Lose("its successor is here");
   }
   runtime::LogInfo("link_up", "Linked to a business server.",
                    {{"address", link->address()}, {"instance", link->instance()}});
@@ -69,7 +71,6 @@ bool LinkSet::OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) {
   RefreshUsable();
   Resettle();
   ScheduleSweep();
-  return true;
 }
 
 void LinkSet::OnLinkDown(BusinessLink* link, bool was_up) {
@@ -85,6 +86,11 @@ void LinkSet::OnLinkDown(BusinessLink* link, bool was_up) {
         session->negotiation->own_answers = 0;
         negotiating.push_back(number);
       }
+    }
+  }
+  if (!link->spare) {
+    for (auto& other : links_) {
+      if (other->spare && other->instance() == link->instance()) other->DialSoon();
     }
   }
   if (link->retired) {
