@@ -130,7 +130,7 @@ async def from_is_written_by_the_server(preset):
             element = await bob.next()
             assert element.get("from") == client.jid == "alice@localhost/mine", (stanza, ET.tostring(element))
     client.send(f"<message id='e' from='' to='{bob.jid}'><body>x</body></message>")
-    assert await stanza_error(client, "e") == "jid-malformed"
+    assert await stanza_error(client, "e") == ("modify", "jid-malformed")
     assert not await bob.ping()
     await client.close()
     await bob.close()
