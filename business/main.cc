@@ -26,6 +26,7 @@ int Run(int argc, char** argv) {
   const auto errors = Settings::Read(config, &settings);
   for (const std::string& error : errors) std::fprintf(stderr, "%s\n", error.c_str());
   if (!errors.empty()) return 2;
+  if (line.check_config) return 0;
   runtime::PrepareRpc(settings.loops);
   runtime::StartLog(line.log);
   int code = 1;

@@ -229,6 +229,12 @@ int Run(int argc, char** argv) {
   const auto errors = Settings::Read(config, &settings);
   for (const std::string& error : errors) std::fprintf(stderr, "%s\n", error.c_str());
   if (!errors.empty()) return 2;
+  if (line.check_config) {
+    auto certificates = Certificates::Load(settings);
+    if (certificates) return 0;
+    std::fprintf(stderr, "%s\n", certificates.error().message.c_str());
+    return 2;
+  }
   runtime::PrepareRpc(settings.loops);
   runtime::StartLog(line.log);
   auto certificates = Certificates::Load(settings);

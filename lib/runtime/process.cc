@@ -41,7 +41,7 @@ sigset_t HandledSignals() {
 CommandLine ParseCommandLine(int argc, char** argv, const std::string& tier,
                              google::protobuf::Message* config) {
   CommandLine line;
-  bool check = false, print = false, describe = false;
+  bool print = false, describe = false;
   std::string level = "info";
   CLI::App app("Xylem " + tier, tier);
   app.set_version_flag("--version", tier + " (Xylem) " XYLEM_VERSION);
@@ -53,7 +53,7 @@ CommandLine ParseCommandLine(int argc, char** argv, const std::string& tier,
   app.add_option("--log", line.log.file, "log file; stderr without it")->type_name("FILE");
   app.add_option("--log-level", level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
-  app.add_flag("--check-config", check, "check the configuration and exit: 0 good, 2 bad");
+  app.add_flag("--check-config", line.check_config, "check the configuration and exit: 0 good, 2 bad");
   app.add_flag("--print-config", print, "print the effective configuration and exit");
   app.add_flag("--describe-config", describe, "print the manual of the configuration and exit");
   if (tier == "business") {
@@ -78,7 +78,6 @@ CommandLine ParseCommandLine(int argc, char** argv, const std::string& tier,
     std::cout << PrintConfig(*config) << std::flush;
     std::exit(0);
   }
-  if (check) std::exit(0);
 
   if (line.id.empty()) line.id = DefaultId(tier);
   line.log.tier = tier;

@@ -16,12 +16,12 @@ struct CommandLine {
   ConfigSource config;
   std::string id;  // "connmgr-1"; default tier-<hostname>-<pid>
   LogOptions log;
-  bool list_specs = false;  // business only
+  bool list_specs = false;    // business only
+  bool check_config = false;  // the tier looks at what the values name, says so and exits: 0 or 2
 };
 
-// Parses argv and loads `config`. Exits the process itself for --help, --version, --check-config
-// (0 good, 2 with one sentence a line on stderr), --print-config, --describe-config, bad usage
-// (64).
+// Parses argv and loads `config`. Exits the process itself for --help, --version, --print-config,
+// --describe-config, bad usage (64) and bad configuration (2, one sentence a line on stderr).
 CommandLine ParseCommandLine(int argc, char** argv, const std::string& tier,
                              google::protobuf::Message* config);
 
