@@ -16,12 +16,14 @@ BusinessLoop::BusinessLoop(runtime::EventLoop* loop, const Shared& shared)
              .guard = &guard_,
              .generation = &generation_,
              .metrics = shared.metrics,
+             .requests = &requests_,
              .domains = shared.settings->domains},
       redis_(runtime::RedisClient::Create(loop, shared.settings->redis)),
       registry_(redis_.get()),
       ids_(cluster::DeriveSecret(shared.settings->secret, "xylem cluster id 1")),
       generation_(loop),
       sessions_(&shard_),
+      requests_(&shard_),
       guard_(&shard_),
       stores_(LoopStores::Of(shared.store, loop)),
       features_(AllFeatures({.domains = shared.settings->domains, .shard = &shard_})),
@@ -35,7 +37,9 @@ BusinessLoop::BusinessLoop(runtime::EventLoop* loop, const Shared& shared)
                                            shared.workers, shared.sealer)),
       session_service_(&shard_, authenticator_.get(), &dispatcher_,
                        SessionOptions(*shared.settings, features_)),
-      observer_(&session_service_, shared.on_link) {}
+      observer_(&session_service_, shared.on_link) {
+  shard_.redis = redis_.get();
+}
 
 SessionService::Options BusinessLoop::SessionOptions(const Settings& settings,
                                                      const FeatureSet& features) {

@@ -10,6 +10,7 @@
 #include "business/link_observer.h"
 #include "business/presence/presence_service.h"
 #include "business/routing/feature_set.h"
+#include "business/routing/server_request.h"
 #include "business/routing/stanza_dispatcher.h"
 #include "business/session/ownership_guard.h"
 #include "business/session/session_service.h"
@@ -58,6 +59,7 @@ class BusinessLoop {
   cluster::ClusterIdMaker ids_;
   GenerationWatch generation_;
   SessionTable sessions_;
+  ServerRequests requests_;
   OwnershipGuard guard_;
   LoopStores stores_;
   FeatureSet features_;

@@ -50,6 +50,9 @@ struct Iq {
   std::string bytes;     // canonical, without addresses
   std::shared_ptr<Session> session;  // the sender's, nullptr if it is not one of ours
   cluster::ClusterId cluster_id{};
+  // It may have been done already, by a server that died before the sender was told: a second
+  // "no such item" is then no error.
+  bool repeated = false;
 
   // The one child element (RFC 6120 §8.2.3); the edge has checked that there is one.
   xmpp::Element Payload() const;

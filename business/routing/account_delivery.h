@@ -26,6 +26,9 @@ enum EffectIndex : uint16_t {
   kEffectDelivery = 0,
   kEffectReply = 1,
   kEffectDirectedUnavailable = 2,
+  kEffectPubsubEvent = 40,
+  kEffectLastItem = 41,
+  kEffectServerRequest = 42,
 };
 
 // Lives on its shard's loop; keeps itself alive through the callbacks it waits for. The heir says

@@ -7,6 +7,7 @@
 #include "business/routing/routed_stanza.h"
 #include "business/routing/sender_reply.h"
 #include "business/routing/server_iq.h"
+#include "business/routing/server_request.h"
 #include "business/routing/stanza_reply.h"
 #include "business/session/ownership_guard.h"
 #include "business/session/shard.h"
@@ -130,8 +131,11 @@ SubmissionPtr StanzaDispatcher::RouteIq(const SessionPtr& session, uint64_t in_s
       addressee = address.to == session->account() ? Addressee::kOwnAccount : Addressee::kAccount;
       break;
   }
-  // The server has asked nobody anything, so there is no answer it could be waiting for.
-  if (!request) return Dropped(session, in_seq, "answer_to_nothing");
+  if (!request) {
+    const bool waited_for = shard_->requests != nullptr && addressee != Addressee::kAccount &&
+                            shard_->requests->OnAnswer(*session, stanza);
+    return Dropped(session, in_seq, waited_for ? "answer_to_server" : "answer_to_nothing");
+  }
   const IqType type = stanza.type == StanzaType::kGet ? IqType::kGet : IqType::kSet;
   const IqHandler* handler =
       shard_->features->FindIq(type, stanza.payload_ns, stanza.payload_name, addressee);
@@ -148,6 +152,7 @@ SubmissionPtr StanzaDispatcher::RouteIq(const SessionPtr& session, uint64_t in_s
   iq.bytes = std::move(stanza.bytes);
   iq.session = session;
   iq.cluster_id = id;
+  iq.repeated = in_seq <= session->resubmitted;
   return std::make_shared<ServerIq>(session, in_seq, handler, std::move(iq));
 }
 

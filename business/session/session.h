@@ -59,6 +59,7 @@ class Session : public std::enable_shared_from_this<Session> {
   uint64_t absent_since_ms = 0;
   bool recheck_armed = false;
 
+  uint64_t resubmitted = 0;   // up to this in_seq, a home before this one may have done it already
   bool accept_soon = false;  // the newest Submit said that Accepted is waited for
   bool accepted_pending = false;  // is in the list of those that are told at the end of the turn
 

@@ -140,6 +140,7 @@ void SessionService::Take(const SessionPtr& session, xylem::v1::Submit& submit) 
   switch (session->queue.PlaceOf(submit.in_seq())) {
     case SubmissionQueue::Place::kNext:
       session->accept_soon = submit.accept_soon();
+      if (submit.attempt() > 0) session->resubmitted = submit.in_seq();
       stanzas_->Submit(session, submit.in_seq(), StanzaOf(*submit.mutable_envelope()));
       return;
     case SubmissionQueue::Place::kRepeated:

@@ -12,12 +12,14 @@
 #include "lib/cluster/session_registry.h"
 #include "lib/cluster/ticket_sealer.h"
 #include "lib/runtime/event_loop.h"
+#include "lib/runtime/redis_client.h"
 
 namespace business {
 
 class FeatureSet;
 class ManagerLinks;
 class OwnershipGuard;
+class ServerRequests;
 class SessionEvents;
 class SessionTable;
 struct LoopStores;
@@ -35,6 +37,9 @@ struct Shard {
   OwnershipGuard* guard = nullptr;
   GenerationWatch* generation = nullptr;
   BusinessMetrics* metrics = nullptr;
+  ServerRequests* requests = nullptr;
+  // For what is no session: caches that all business servers share.
+  runtime::RedisClient* redis = nullptr;
   std::vector<std::string> domains;
 
   bool Serves(std::string_view domain) const {
