@@ -145,6 +145,21 @@ struct Disco {
   std::vector<Identity> account_identities;
 };
 
+// Children of a disco answer, or why there is none.
+using DiscoPart = std::variant<std::vector<xmpp::Element>, xmpp::StanzaError>;
+// `node` empty: the address itself, and what is added to the declarations. nullopt: this feature
+// says nothing about that node, or nothing to who asks.
+using DiscoHandler = std::function<Task<std::optional<DiscoPart>>(Iq iq, std::string node)>;
+
+// What disco says beyond the declarations: nodes (XEP-0030 §3.2, §4), items, forms (XEP-0128).
+// Either handler may be empty. Somebody else's account (kAccount) is answered for only if a
+// handler says something: else nobody learns whether it exists (§8).
+struct DiscoExtension {
+  Addressee addressee;
+  DiscoHandler info;
+  DiscoHandler items;
+};
+
 // A child of <stream:features/> once the stream is authenticated, with its namespace declared.
 using StreamFeature = std::function<std::string()>;
 
@@ -153,6 +168,7 @@ struct Feature {
   std::vector<Spec> specs;
   std::vector<std::string_view> needs;  // names of features it cannot do without
   Disco disco;
+  std::vector<DiscoExtension> disco_extensions;
   std::vector<StreamFeature> stream_features;
   std::vector<IqRoute> iqs;
   std::vector<StageHandler> stages;

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 
 #include "lib/xmpp/namespaces.h"
 
@@ -37,7 +38,32 @@ DiscoAnswers DiscoAnswers::Of(const std::vector<Feature>& features) {
     account_identities.insert(account_identities.end(), disco.account_identities.begin(),
                               disco.account_identities.end());
   }
-  return {Query(server_identities, server), Query(account_identities, account)};
+  DiscoAnswers answers;
+  answers.server = Query(server_identities, server);
+  answers.account = Query(account_identities, account);
+  for (const Feature& feature : features) {
+    answers.extensions.insert(answers.extensions.end(), feature.disco_extensions.begin(),
+                              feature.disco_extensions.end());
+  }
+  return answers;
+}
+
+Task<DiscoParts> AskExtensions(std::shared_ptr<const DiscoAnswers> answers, Addressee addressee,
+                               DiscoQuestion question, Iq iq, std::string node) {
+  DiscoParts said;
+  for (const DiscoExtension& extension : answers->extensions) {
+    const DiscoHandler& handler =
+        question == DiscoQuestion::kInfo ? extension.info : extension.items;
+    if (extension.addressee != addressee || !handler) continue;
+    std::optional<DiscoPart> part = co_await handler(iq, node);
+    if (!part) continue;
+    if (auto* error = std::get_if<xmpp::StanzaError>(&*part)) {
+      said.error = std::move(*error);
+      co_return said;
+    }
+    said.parts.push_back(std::move(std::get<0>(*part)));
+  }
+  co_return said;
 }
 
 }  // namespace business

@@ -1,6 +1,9 @@
-// What disco#info says of the server and of accounts: put together from all features' declarations.
+// What disco says of the server and of accounts: put together from all features' declarations and
+// from what they say when asked.
 #pragma once
 
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "business/feature.h"
@@ -15,6 +18,17 @@ struct DiscoAnswers {
 
   xmpp::Element server;   // {disco#info}query
   xmpp::Element account;  // {disco#info}query
+  std::vector<DiscoExtension> extensions;
 };
+
+// What the extensions say of `node` of that addressee: `parts` has an entry for each that says
+// something; the first error ends it.
+struct DiscoParts {
+  std::vector<std::vector<xmpp::Element>> parts;
+  std::optional<xmpp::StanzaError> error;
+};
+enum class DiscoQuestion { kInfo, kItems };
+Task<DiscoParts> AskExtensions(std::shared_ptr<const DiscoAnswers> answers, Addressee addressee,
+                               DiscoQuestion question, Iq iq, std::string node);
 
 }  // namespace business

@@ -1,4 +1,4 @@
-// XEP-0030: Service Discovery 2.5, disco#info. Says what the server and one's own account are.
+// XEP-0030: Service Discovery 2.5, disco#info. Says what the server and accounts are.
 #include "business/features/disco_info.h"
 
 #include <utility>
@@ -8,27 +8,35 @@
 namespace business {
 namespace {
 
-IqReply Answer(const Iq& iq, const xmpp::Element& query) {
-  // §7: there are no nodes here.
-  if (!iq.Payload().Attr("node").empty()) return xmpp::StanzaError::ItemNotFound("no such node");
-  return IqReply::Result(query);
+using xmpp::StanzaError;
+
+// §7 for what does not exist, §8 for what the asker may not know.
+StanzaError Nothing(Addressee addressee) {
+  if (addressee == Addressee::kAccount) return StanzaError::ServiceUnavailable();
+  return StanzaError::ItemNotFound("no such node");
 }
 
-Task<IqReply> OfServer(std::shared_ptr<const DiscoAnswers> answers, Iq iq) {
-  co_return Answer(iq, answers->server);
-}
-
-Task<IqReply> OfAccount(std::shared_ptr<const DiscoAnswers> answers, Iq iq) {
-  co_return Answer(iq, answers->account);
+Task<IqReply> Answer(std::shared_ptr<const DiscoAnswers> answers, Addressee addressee, Iq iq) {
+  const std::string node(iq.Payload().Attr("node"));
+  DiscoParts said = co_await AskExtensions(answers, addressee, DiscoQuestion::kInfo, iq, node);
+  if (said.error) co_return *said.error;
+  const bool nothing = said.parts.empty();
+  if (nothing && (!node.empty() || addressee == Addressee::kAccount)) co_return Nothing(addressee);
+  xmpp::Element query("query", xmpp::ns::kDiscoInfo);
+  if (!node.empty()) {
+    query.SetAttr("node", node);
+  } else {
+    query = addressee == Addressee::kServer ? answers->server : answers->account;
+  }
+  for (auto& part : said.parts) {
+    for (xmpp::Element& element : part) query.Add(std::move(element));
+  }
+  co_return IqReply::Result(std::move(query));
 }
 
 }  // namespace
 
-// Somebody else's account has no route: §8 has the server say service-unavailable to who is not
-// subscribed to it, just as if it did not exist, and without rosters nobody is subscribed.
 Feature DiscoInfo(std::shared_ptr<const DiscoAnswers> answers) {
-  const auto server = [answers](Iq iq) { return OfServer(answers, std::move(iq)); };
-  const auto account = [answers](Iq iq) { return OfAccount(answers, std::move(iq)); };
   Feature feature;
   feature.name = "disco_info";
   feature.specs = {{.xep = 30, .version = "2.5"}};
@@ -36,10 +44,12 @@ Feature DiscoInfo(std::shared_ptr<const DiscoAnswers> answers) {
   feature.disco.account = {xmpp::ns::kDiscoInfo};
   feature.disco.server_identities = {{"server", "im", "Xylem"}};
   feature.disco.account_identities = {{"account", "registered", ""}};
-  feature.iqs = {
-      {IqType::kGet, xmpp::ns::kDiscoInfo, "query", Addressee::kServer, server},
-      {IqType::kGet, xmpp::ns::kDiscoInfo, "query", Addressee::kOwnAccount, account},
-  };
+  for (Addressee addressee : {Addressee::kServer, Addressee::kOwnAccount, Addressee::kAccount}) {
+    feature.iqs.push_back({IqType::kGet, xmpp::ns::kDiscoInfo, "query", addressee,
+                           [answers, addressee](Iq iq) {
+                             return Answer(answers, addressee, std::move(iq));
+                           }});
+  }
   return feature;
 }
 

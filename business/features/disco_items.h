@@ -1,9 +1,13 @@
 #pragma once
 
+#include <memory>
+
 #include "business/feature.h"
+#include "business/features/disco_answers.h"
 
 namespace business {
 
-Feature DiscoItems();
+// `answers` as with DiscoInfo.
+Feature DiscoItems(std::shared_ptr<const DiscoAnswers> answers);
 
 }  // namespace business

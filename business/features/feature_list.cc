@@ -18,7 +18,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   std::vector<Feature> features;
   features.push_back(SessionEstablishment());
   features.push_back(DiscoInfo(answers));
-  features.push_back(DiscoItems());
+  features.push_back(DiscoItems(answers));
   features.push_back(SoftwareVersion());
   features.push_back(Ping());
   features.push_back(EntityTime());

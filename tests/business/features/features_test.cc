@@ -77,8 +77,11 @@ TEST_F(Features, TellWhatOnesOwnAccountIs) {
 }
 
 TEST_F(Features, TellNothingOfOthersAccounts) {
-  EXPECT_FALSE(Answer(IqType::kGet, Addressee::kAccount, xmpp::Element("query", ns::kDiscoInfo)));
-  EXPECT_FALSE(Answer(IqType::kGet, Addressee::kAccount, xmpp::Element("query", ns::kDiscoItems)));
+  for (std::string_view space : {ns::kDiscoInfo, ns::kDiscoItems}) {
+    const auto reply = Answer(IqType::kGet, Addressee::kAccount, xmpp::Element("query", space));
+    ASSERT_TRUE(reply && reply->error());
+    EXPECT_EQ(reply->error()->condition, "service-unavailable");  // as if it did not exist
+  }
   EXPECT_FALSE(Answer(IqType::kGet, Addressee::kAccount, xmpp::Element("ping", ns::kPing)));
 }
 
