@@ -22,6 +22,22 @@ inline constexpr std::string_view kXmlns = "http://www.w3.org/2000/xmlns/";
 // XEPs
 inline constexpr std::string_view kDiscoInfo = "http://jabber.org/protocol/disco#info";    // 0030
 inline constexpr std::string_view kDiscoItems = "http://jabber.org/protocol/disco#items";  // 0030
+inline constexpr std::string_view kDataForms = "jabber:x:data";                            // 0004
+inline constexpr std::string_view kRsm = "http://jabber.org/protocol/rsm";                 // 0059
+inline constexpr std::string_view kPubsub = "http://jabber.org/protocol/pubsub";           // 0060
+inline constexpr std::string_view kPubsubOwner = "http://jabber.org/protocol/pubsub#owner";
+inline constexpr std::string_view kPubsubEvent = "http://jabber.org/protocol/pubsub#event";
+inline constexpr std::string_view kPubsubErrors = "http://jabber.org/protocol/pubsub#errors";
+inline constexpr std::string_view kPubsubNodeConfig =
+    "http://jabber.org/protocol/pubsub#node_config";
+inline constexpr std::string_view kPubsubPublishOptions =
+    "http://jabber.org/protocol/pubsub#publish-options";
+inline constexpr std::string_view kPubsubMetaData = "http://jabber.org/protocol/pubsub#meta-data";
+inline constexpr std::string_view kAddresses = "http://jabber.org/protocol/address";  // 0033
+inline constexpr std::string_view kAvatarData = "urn:xmpp:avatar:data";               // 0084
+inline constexpr std::string_view kAvatarMetadata = "urn:xmpp:avatar:metadata";       // 0084
+inline constexpr std::string_view kBookmarks = "urn:xmpp:bookmarks:1";                // 0402
+inline constexpr std::string_view kBookmarkStorage = "storage:bookmarks";             // 0048
 inline constexpr std::string_view kVersion = "jabber:iq:version";                          // 0092
 inline constexpr std::string_view kPing = "urn:xmpp:ping";                                 // 0199
 inline constexpr std::string_view kTime = "urn:xmpp:time";                                 // 0202
