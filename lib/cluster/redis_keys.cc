@@ -67,6 +67,18 @@ std::string VersionKey(std::string_view tag) { return AccountKey(tag, "ver"); }
 std::string OutboxKey(std::string_view tag, std::string_view session_hex) {
   return Concat({"x:{", tag, "}:out:", session_hex});
 }
+std::string OutboxStateKey(std::string_view tag, std::string_view session_hex) {
+  return Concat({"x:{", tag, "}:sm:", session_hex});
+}
+std::string OutboxShownKey(std::string_view tag, std::string_view session_hex) {
+  return Concat({"x:{", tag, "}:shown:", session_hex});
+}
+std::string SeenKey(std::string_view tag, std::string_view origin_hex) {
+  return Concat({"x:{", tag, "}:seen:", origin_hex});
+}
+std::string EndingKey(std::string_view tag) { return AccountKey(tag, "ending"); }
+std::string WasKey(std::string_view tag) { return AccountKey(tag, "was"); }
+std::string DueKey(int bucket) { return Concat({"x:due:", std::to_string(bucket)}); }
 
 std::string ManagerLeaseKey(std::string_view manager, uint64_t incarnation) {
   return ManagerKey(manager, incarnation, "lease");

@@ -23,8 +23,23 @@ std::string EpochKey(std::string_view tag);
 std::string DoneKey(std::string_view tag);
 // x:{tag}:ver – account data version (R13)
 std::string VersionKey(std::string_view tag);
-// x:{tag}:out:<session hex> – stream: the outbox of a session with stream management
+// Of a session with stream management (outbox_scripts.h says what is in them):
+// x:{tag}:out:<session hex> – list: what its client has not confirmed
 std::string OutboxKey(std::string_view tag, std::string_view session_hex);
+// x:{tag}:sm:<session hex> – hash: its numbers
+std::string OutboxStateKey(std::string_view tag, std::string_view session_hex);
+// x:{tag}:shown:<session hex> – hash: presence it has not confirmed, by sender
+std::string OutboxShownKey(std::string_view tag, std::string_view session_hex);
+// x:{tag}:seen:<origin hex> – sorted set: effects of an origin on this account's outboxes (R2)
+std::string SeenKey(std::string_view tag, std::string_view origin_hex);
+// x:{tag}:ending – hash: session hex → "<resource>\n<row>" whose outbox is still to be dealt with
+std::string EndingKey(std::string_view tag);
+// x:{tag}:was – hash, a day: SM id → h of a session that is over
+std::string WasKey(std::string_view tag);
+// x:due:<bucket> – sorted set: hibernated and ended sessions, by when to look at them (ms since the
+// epoch); a hint, the account's keys decide
+constexpr int kDueBuckets = 16;
+std::string DueKey(int bucket);
 // x:{m:<manager>.<incarnation hex>}:lease – string with time to live
 std::string ManagerLeaseKey(std::string_view manager, uint64_t incarnation);
 // x:{m:<manager>.<incarnation hex>}:accounts – set of bare JIDs; written before bind, so a superset

@@ -7,6 +7,8 @@
 
 #include "lib/cluster/base32.h"
 #include "lib/cluster/concat.h"
+#include "lib/cluster/outbox.h"
+#include "lib/cluster/outbox_entry.h"
 #include "lib/cluster/redis_keys.h"
 #include "lib/cluster/session_scripts.h"
 #include "lib/runtime/check.h"
@@ -146,12 +148,16 @@ Task<Result<BindOutcome>> SessionRegistry::Bind(BindRequest request) {
     Result<void> first = co_await listed;
     if (!first.has_value()) co_return first.error();
   }
-  RedisClient::Args keys{SessionsKey(tag), EpochKey(tag), DoneKey(tag)};
+  RedisClient::Args keys{SessionsKey(tag), EpochKey(tag), DoneKey(tag), EndingKey(tag)};
   RedisClient::Reply reply = co_await redis_->Eval(kBindScript, std::move(keys), std::move(args));
   Result<void> superset;
   if (pipelined) superset = co_await listed;
   Result<RedisReply> checked = Checked(std::move(reply));
   if (!checked.has_value()) co_return checked.error();
+  for (size_t i = 3; i + 1 < checked->array.size(); i += 2) {
+    co_await LeaveHint(account, SessionOfHex(checked->array[i + 1].text), checked->array[i].text,
+                       WallClockMs());
+  }
   Result<BindOutcome> outcome = BindOutcomeOf(*checked, request.resource);
   if (superset.has_value() || !outcome.has_value() || outcome->kind != BindOutcome::Kind::kBound) {
     co_return outcome;
@@ -210,14 +216,27 @@ Task<Result<WriteOutcome>> SessionRegistry::Update(const xmpp::BareJid& account,
 Task<Result<std::optional<SessionRecord>>> SessionRegistry::End(const xmpp::BareJid& account,
                                                                 std::string resource, Owner owner) {
   std::string tag = AccountTag(account.ToString());
-  RedisClient::Args keys{SessionsKey(tag), DoneKey(tag)};
+  RedisClient::Args keys{SessionsKey(tag), DoneKey(tag), EndingKey(tag)};
   RedisClient::Args args{resource, OwnerText(owner)};
   RedisClient::Reply reply = co_await redis_->Eval(kEndScript, std::move(keys), std::move(args));
   Result<RedisReply> checked = Checked(std::move(reply));
   if (!checked.has_value()) co_return checked.error();
   std::optional<SessionRecord> row;
   if (!checked->IsNil()) row = ParseRow(resource, checked->text);
+  if (row && (row->flags & kSessionStreamManagement) != 0) {
+    const bool left = co_await LeaveHint(account.ToString(), row->session, resource, WallClockMs());
+    if (!left) co_return Error::Unknown("ended, but no hint of its outbox could be left");
+  }
   co_return row;
+}
+
+Task<bool> SessionRegistry::LeaveHint(std::string account, std::string session,
+                                      std::string resource, uint64_t at_ms) {
+  OneShot<bool> left;
+  Outbox(redis_, {}).PutDue({std::move(account), std::move(session), std::move(resource)}, at_ms,
+                            [&left](bool ok) { left.Set(ok); });
+  const bool ok = co_await left;
+  co_return ok;
 }
 
 Task<Result<SessionRegistry::AnnounceOutcome>> SessionRegistry::Announce(
@@ -253,12 +272,29 @@ Task<Result<SessionRegistry::AnnounceOutcome>> SessionRegistry::Announce(
 Task<Result<Rows>> SessionRegistry::EndRows(std::string account, std::string manager,
                                             uint64_t incarnation, std::string generation) {
   std::string tag = AccountTag(account);
-  RedisClient::Args keys{SessionsKey(tag), DoneKey(tag)};
-  RedisClient::Args args{ManagerWord(manager), HexText(incarnation), std::move(generation)};
+  RedisClient::Args keys{SessionsKey(tag), DoneKey(tag), EndingKey(tag)};
+  RedisClient::Args args{ManagerWord(manager), HexText(incarnation), std::move(generation),
+                         OutboxStateKey(tag, "")};
   RedisClient::Reply reply = co_await redis_->Eval(kEndAllScript, std::move(keys), std::move(args));
   Result<RedisReply> checked = Checked(std::move(reply));
   if (!checked.has_value()) co_return checked.error();
-  co_return ParseRows(*checked);
+  if (checked->array.size() != 2) co_return Unexpected("end_all");
+  Rows rows = ParseRows(checked->array[0]);
+  bool hinted = true;
+  for (const SessionRecord& row : rows) {
+    if ((row.flags & kSessionStreamManagement) == 0) continue;
+    const bool left = co_await LeaveHint(account, row.session, row.resource, WallClockMs());
+    hinted = hinted && left;
+  }
+  const std::vector<RedisReply>& asleep = checked->array[1].array;
+  for (size_t i = 0; i + 2 < asleep.size(); i += 3) {
+    const bool left =
+        co_await LeaveHint(account, SessionOfHex(asleep[i + 1].text), asleep[i].text,
+                           strtoull(asleep[i + 2].text.c_str(), nullptr, 10));
+    hinted = hinted && left;
+  }
+  if (!hinted) co_return Error::Unknown("ended, but not every hint could be left");
+  co_return rows;
 }
 
 Task<Result<Rows>> SessionRegistry::EndAllOf(const xmpp::BareJid& account, std::string manager,

@@ -69,6 +69,9 @@ class SessionRegistry {
 
   // Removes the row if `owner` still owns it and gives it (nullopt = fenced). Repeated within two
   // minutes it gives the row again.
+  //
+  // Of a session with stream management that ends by this, by Bind or by EndAllOf, the outbox stays
+  // and a hint is left for whoever deals with such (Outbox::TakeDue).
   runtime::Task<runtime::Result<std::optional<SessionRecord>>> End(const xmpp::BareJid& account,
                                                                    std::string resource,
                                                                    Owner owner);
@@ -86,7 +89,8 @@ class SessionRegistry {
                                                            uint64_t generation);
 
   // Ends every row of `account` that `manager`.`incarnation` owns: the reaper's step. Repeated
-  // within two minutes it gives the rows again.
+  // within two minutes it gives the rows again. Sessions that can be resumed are hibernated, and not
+  // among those that are given.
   runtime::Task<runtime::Result<std::vector<SessionRecord>>> EndAllOf(const xmpp::BareJid& account,
                                                                       std::string manager,
                                                                       uint64_t incarnation);
@@ -106,6 +110,9 @@ class SessionRegistry {
                                                                      uint64_t incarnation,
                                                                      std::string generation);
   runtime::Task<runtime::Result<void>> AddToSuperset(const Owner& owner, std::string account);
+  // A hint that this session has to be looked at; true: it is left.
+  runtime::Task<bool> LeaveHint(std::string account, std::string session, std::string resource,
+                                uint64_t at_ms);
 
   runtime::RedisClient* redis_;
 };

@@ -1,5 +1,7 @@
 #include "lib/cluster/session_scripts.h"
 
+#include "lib/cluster/outbox_scripts.h"
+
 namespace cluster {
 
 namespace {
@@ -17,7 +19,7 @@ end
 
 }  // namespace
 
-const runtime::RedisScript kBindScript("bind", kRemember + R"lua(
+const runtime::RedisScript kBindScript("bind", RowFunctions() + kRemember + R"lua(
 local sessions, epochs, done = KEYS[1], KEYS[2], KEYS[3]
 local resource, session, generation = ARGV[1], ARGV[2], ARGV[3]
 local old = redis.call('HGET', sessions, resource)
@@ -44,8 +46,18 @@ end
 local row = '1 ' .. generation .. string.format('%010x', counter) .. ' ' .. ARGV[6] .. ARGV[7]
     .. ' ' .. ARGV[8]
 redis.call('HSET', sessions, resource, row)
-if old then remember(done, 'b' .. session, old) end
-return {'bound', row, old or ''}
+if old then
+  remember(done, 'b' .. session, old)
+  to_ending(KEYS[4], resource, old)
+end
+local answer = {'bound', row, old or ''}
+-- Somebody may have died over what an ended session left.
+local ending = redis.call('HGETALL', KEYS[4])
+for i = 1, #ending, 2 do
+  answer[#answer + 1] = string.match(ending[i + 1], '^([^\n]*)\n')
+  answer[#answer + 1] = ending[i]
+end
+return answer
 )lua");
 
 const runtime::RedisScript kUpdateScript("update", R"lua(
@@ -60,7 +72,7 @@ redis.call('HSET', KEYS[1], ARGV[1],
 return 1
 )lua");
 
-const runtime::RedisScript kEndScript("end", kRemember + R"lua(
+const runtime::RedisScript kEndScript("end", RowFunctions() + kRemember + R"lua(
 local row = redis.call('HGET', KEYS[1], ARGV[1])
 local owner = ARGV[2]
 local field = 'e' .. owner .. ARGV[1]
@@ -69,6 +81,7 @@ if not row or string.sub(row, 1, #owner) ~= owner then
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 remember(KEYS[2], field, row)
+to_ending(KEYS[3], ARGV[1], row)
 return row
 )lua");
 
@@ -96,9 +109,9 @@ end
 return {'done', fresh}
 )lua");
 
-const runtime::RedisScript kEndAllScript("end_all", kRemember + R"lua(
-local manager, incarnation, generation = ARGV[1], ARGV[2], ARGV[3]
-local ended = {}
+const runtime::RedisScript kEndAllScript("end_all", RowFunctions() + kRemember + R"lua(
+local manager, incarnation, generation, prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local ended, hibernated = {}, {}
 -- What an earlier call ended is said again: its caller may have died before telling anybody.
 local done = redis.call('HGETALL', KEYS[2])
 for i = 1, #done, 2 do
@@ -108,18 +121,33 @@ for i = 1, #done, 2 do
     ended[#ended + 1] = done[i + 1]
   end
 end
+-- True if it can be resumed: then it waits for that, and nobody sees it go.
+local function hibernate(resource, row)
+  local sm = prefix .. session_of(row)
+  local state = redis.call('HMGET', sm, 'm', 'd')
+  if not state[1] or state[1] == '0' then return false end
+  local deadline = state[2] or whole(now_ms() + tonumber(state[1]))
+  redis.call('HSET', sm, 'd', deadline)
+  redis.call('HSET', KEYS[1], resource, with_flags(row, bit.bor(flags_of(row), kHibernated)))
+  hibernated[#hibernated + 1] = resource
+  hibernated[#hibernated + 1] = session_of(row)
+  hibernated[#hibernated + 1] = deadline
+  return true
+end
 local rows = redis.call('HGETALL', KEYS[1])
 for i = 1, #rows, 2 do
   local owner, m, inc, announced =
       string.match(rows[i + 1], '^(1 %x+ (%S+) (%x+) %x+ )%x+ (%x+) ')
-  if m == manager and inc == incarnation and (generation == '' or announced < generation) then
+  if m == manager and inc == incarnation and (generation == '' or announced < generation) and
+      not (has(rows[i + 1], kStreamManagement) and hibernate(rows[i], rows[i + 1])) then
     redis.call('HDEL', KEYS[1], rows[i])
     remember(KEYS[2], 'a' .. owner .. rows[i], rows[i + 1])
+    to_ending(KEYS[3], rows[i], rows[i + 1])
     ended[#ended + 1] = rows[i]
     ended[#ended + 1] = rows[i + 1]
   end
 end
-return ended
+return {ended, hibernated}
 )lua");
 
 // A version never comes again, even after Redis lost it: milliseconds, or one more.
