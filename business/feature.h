@@ -68,9 +68,17 @@ class IqReply {
   const xmpp::StanzaError* error() const { return std::get_if<xmpp::StanzaError>(&value_); }
   const std::optional<xmpp::Element>& payload() const { return std::get<0>(value_); }
 
+  // What follows the reply on its way to the client. Runs once the reply was issued, if it is.
+  IqReply Then(std::function<void()> next) && {
+    next_ = std::move(next);
+    return std::move(*this);
+  }
+  const std::function<void()>& next() const { return next_; }
+
  private:
   explicit IqReply(std::optional<xmpp::Element> payload) : value_(std::move(payload)) {}
   std::variant<std::optional<xmpp::Element>, xmpp::StanzaError> value_;
+  std::function<void()> next_;
 };
 
 using IqHandler = std::function<Task<IqReply>(Iq)>;

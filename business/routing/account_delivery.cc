@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "business/session/session_events.h"
+#include "business/routing/stale_row.h"
 #include "business/session/shard.h"
 #include "lib/runtime/log.h"
 #include "lib/runtime/process.h"
@@ -13,17 +13,8 @@
 namespace business {
 namespace {
 
-// A manager that says "not here" may be about to hear of the session (its BOUND or its new epoch is on
-// the way), or its Closed is on the way to us. Only a row that stays refused is stale.
-constexpr uint64_t kRefusalProvesMs = 3000;
 constexpr uint64_t kFirstPauseMs = 20;
 constexpr uint64_t kLongestPauseMs = 1000;
-
-runtime::Task<void> EndStaleRow(Shard* shard, xmpp::BareJid account, cluster::SessionRecord row) {
-  shard->metrics->stale_rows.Add();
-  const auto ended = co_await shard->registry->End(account, row.resource, row.owner);
-  if (ended && ended->has_value()) shard->events->OnSessionEnded(account, **ended, {});
-}
 
 }  // namespace
 
@@ -91,7 +82,7 @@ void AccountDelivery::Send() {
   for (uint32_t i : chosen_.rows) {
     targets.push_back({.owner = rows_[i].owner,
                        .out_seq = 0,
-                       .to = WrittenTo(),
+                       .to = WrittenToRow(rows_[i]),
                        .effect = cluster::EffectId(Id(), Index())});
   }
   runtime::KillPoint("route.before_deliver");

@@ -26,6 +26,13 @@ enum EffectIndex : uint16_t {
   kEffectDelivery = 0,
   kEffectReply = 1,
   kEffectDirectedUnavailable = 2,
+  // Rosters: what a change is recognised by in the store, and what is said because of it.
+  kEffectRosterChange = 10,
+  kEffectRosterPush = 11,
+  kEffectContactChange = 12,
+  kEffectContactPush = 13,
+  kEffectSubscription = 14,
+  kEffectStoredRequest = 15,
   kEffectPubsubEvent = 40,
   kEffectLastItem = 41,
   kEffectServerRequest = 42,
@@ -60,6 +67,10 @@ class AccountDelivery {
   virtual DeliverBody Body() = 0;
   // What is written as `to`; may be empty.
   virtual const std::string& WrittenTo() const = 0;
+  virtual std::string WrittenToRow(const cluster::SessionRecord& row) const {
+    (void)row;
+    return WrittenTo();
+  }
   virtual const cluster::ClusterId& Id() const = 0;
   virtual EffectIndex Index() const { return kEffectDelivery; }
   // It has lost its purpose: nothing more is called.

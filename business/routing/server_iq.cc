@@ -45,11 +45,13 @@ Task<void> ServerIq::Run(std::shared_ptr<ServerIq> self) {
   } else {
     self->reply_ = WriteResult(self->iq_.id, from, reply.payload());
   }
+  self->next_ = reply.next();
   self->Become(State::kReplyWanted);
 }
 
 void ServerIq::Reply() {
   ReplyToSender(shared_from_this(), xmpp::StanzaKind::kIq, std::move(reply_), iq_.cluster_id);
+  if (next_) std::exchange(next_, nullptr)();
 }
 
 }  // namespace business

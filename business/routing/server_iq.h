@@ -1,6 +1,7 @@
 // An iq get or set that the cluster itself answers: one handler, exactly one reply (R9).
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "business/feature.h"
@@ -23,6 +24,7 @@ class ServerIq final : public Submission {
   const IqHandler* const handler_;
   Iq iq_;
   std::string reply_;
+  std::function<void()> next_;
 };
 
 }  // namespace business

@@ -34,6 +34,10 @@ class ServerStanzaDelivery final : public AccountDelivery,
     return body;
   }
   const std::string& WrittenTo() const override { return stanza_.to.ToString(); }
+  std::string WrittenToRow(const cluster::SessionRecord& row) const override {
+    if (!stanza_.to_resources) return stanza_.to.ToString();
+    return account().ToString() + "/" + row.resource;
+  }
   const cluster::ClusterId& Id() const override { return stanza_.id; }
   EffectIndex Index() const override { return stanza_.index; }
   bool Abandoned() const override { return false; }

@@ -28,6 +28,7 @@ struct ServerStanza {
   std::string bytes;  // canonical, without addresses
   StanzaClass stanza_class = kClassOutbox;
   uint64_t flags = 0;
+  bool to_resources = false;  // `to` is written with the resource of whoever gets it
   // The effect (R2): the id of what causes it, and which of that one's effects it is.
   cluster::ClusterId id{};
   EffectIndex index = kEffectDelivery;
