@@ -9,6 +9,7 @@
 #include "business/auth/password_workers.h"
 #include "business/link_observer.h"
 #include "business/presence/presence_service.h"
+#include "business/presence/roster_cache.h"
 #include "business/routing/feature_set.h"
 #include "business/routing/server_request.h"
 #include "business/routing/stanza_dispatcher.h"
@@ -62,6 +63,7 @@ class BusinessLoop {
   ServerRequests requests_;
   OwnershipGuard guard_;
   LoopStores stores_;
+  RosterCache rosters_;
   FeatureSet features_;
   PresenceService presence_;
   StanzaDispatcher dispatcher_;

@@ -9,6 +9,7 @@
 #include "business/session/business_metrics.h"
 #include "business/session/generation_watch.h"
 #include "lib/cluster/cluster_id.h"
+#include "lib/cluster/outbox.h"
 #include "lib/cluster/session_registry.h"
 #include "lib/cluster/ticket_sealer.h"
 #include "lib/runtime/event_loop.h"
@@ -19,7 +20,9 @@ namespace business {
 class FeatureSet;
 class ManagerLinks;
 class OwnershipGuard;
+class RosterLookup;
 class ServerRequests;
+class SessionCommits;
 class SessionEvents;
 class SessionTable;
 struct LoopStores;
@@ -27,6 +30,7 @@ struct LoopStores;
 struct Shard {
   runtime::EventLoop* loop = nullptr;
   cluster::SessionRegistry* registry = nullptr;
+  cluster::Outbox* outbox = nullptr;
   LoopStores* stores = nullptr;
   ManagerLinks* links = nullptr;
   cluster::ClusterIdMaker* ids = nullptr;
@@ -34,10 +38,12 @@ struct Shard {
   const FeatureSet* features = nullptr;
   SessionEvents* events = nullptr;
   SessionTable* sessions = nullptr;
+  SessionCommits* commits = nullptr;
   OwnershipGuard* guard = nullptr;
   GenerationWatch* generation = nullptr;
   BusinessMetrics* metrics = nullptr;
   ServerRequests* requests = nullptr;
+  RosterLookup* rosters = nullptr;  // business/presence/roster_lookup.h
   // For what is no session: caches that all business servers share.
   runtime::RedisClient* redis = nullptr;
   std::vector<std::string> domains;
