@@ -10,6 +10,7 @@
 #include "business/features/session_establishment.h"
 #include "business/features/software_version.h"
 #include "business/message/stanza_ids.h"
+#include "business/presence/roster_iq.h"
 
 namespace business {
 
@@ -17,6 +18,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   auto answers = std::make_shared<DiscoAnswers>();
   std::vector<Feature> features;
   features.push_back(SessionEstablishment());
+  features.push_back(RosterManagement(world.shard));
   features.push_back(DiscoInfo(answers));
   features.push_back(DiscoItems(answers));
   features.push_back(SoftwareVersion());

@@ -3,12 +3,16 @@
 #include <absl/hash/hash.h>
 
 #include <chrono>
+#include <set>
 #include <utility>
 
+#include "business/presence/contact_fanout.h"
+#include "business/presence/directed_presence.h"
 #include "business/presence/presence_delivery.h"
 #include "business/presence/resource_presences.h"
 #include "business/routing/feature_set.h"
 #include "business/routing/sender_reply.h"
+#include "business/routing/server_stanza.h"
 #include "business/routing/stanza_class.h"
 #include "business/routing/stanza_reply.h"
 #include "business/session/ownership_guard.h"
@@ -115,7 +119,40 @@ Task<void> OwnPresence::Write(std::shared_ptr<OwnPresence> self) {
   const StageVerdict changed =
       co_await shard.features->RunSessionStage(Stage::kPresenceChanged, std::move(event));
   (void)changed;  // there is nobody to refuse what has happened
-  if (!self->Abandoned()) self->LookUp();
+  if (self->Abandoned()) co_return;
+  PresenceAudience audience = co_await AudienceOf(&shard, session.account());
+  if (self->Abandoned()) co_return;
+  self->ReadContacts(std::move(audience));
+  self->LookUp();
+}
+
+// Whom it tells and, at first, whose presence it is shown: one pipeline.
+void OwnPresence::ReadContacts(PresenceAudience audience) {
+  audience_ = std::move(audience);
+  if (!first_) audience_.shown.clear();
+  std::vector<xmpp::BareJid> accounts = audience_.told;
+  const std::set<xmpp::BareJid> told(audience_.told.begin(), audience_.told.end());
+  for (const xmpp::BareJid& contact : audience_.shown) {
+    if (!told.contains(contact)) accounts.push_back(contact);
+  }
+  LookUpContacts(&shard(), std::move(accounts), [self = Me()](std::vector<ContactRows> read) {
+    if (!self->Abandoned()) self->OnContactsRead(std::move(read));
+  });
+}
+
+void OwnPresence::OnContactsRead(std::vector<ContactRows> read) {
+  const std::set<xmpp::BareJid> shown(audience_.shown.begin(), audience_.shown.end());
+  for (const ContactRows& contact : read) {
+    if (contact.rows && shown.contains(contact.account)) shown_.push_back(contact);
+  }
+  read.resize(audience_.told.size());
+  told_ = std::move(read);
+  contacts_read_ = true;
+  PreparedIfRead();
+}
+
+void OwnPresence::PreparedIfRead() {
+  if (own_read_ && contacts_read_) Become(State::kPrepared);
 }
 
 void OwnPresence::OnWritten(cluster::SessionRecord record) {
@@ -130,7 +167,8 @@ void OwnPresence::OnWritten(cluster::SessionRecord record) {
 
 void OwnPresence::OnLookedUp() {
   owners_ = OwnersHash();
-  Become(State::kPrepared);
+  own_read_ = true;
+  PreparedIfRead();
 }
 
 Recipients OwnPresence::Choose(const std::vector<cluster::SessionRecord>& rows) {
@@ -162,10 +200,64 @@ void OwnPresence::Issue() {
   }
   open_ = 3;
   Send();
+  TellContacts();
   // Behind its own presence, which tells the client that it is available.
-  ShowPresences(*session_, std::exchange(others_, {}), id_, [self = Me()] { self->OneDone(); });
+  ShowPresences(*session_, account(), std::exchange(others_, {}), id_,
+                [self = Me()] { self->OneDone(); });
+  ShowContacts();
+  if (first_) ShowRequests();
   TellDirected();
   OneDone();
+}
+
+void OwnPresence::TellContacts() {
+  if (told_.empty()) return;
+  BroadcastPresence presence;
+  presence.from = session_->full();
+  presence.epoch = session_->epoch();
+  presence.number = session_->record.presence_number;
+  presence.available = available();
+  presence.bytes = stanza_.bytes;
+  presence.flags = stanza_.flags;
+  presence.id = id_;
+  ++open_;
+  std::make_shared<ContactFanout>(&shard(), std::move(presence))
+      ->Send(std::exchange(told_, {}), [self = Me()] { self->OneDone(); });
+}
+
+void OwnPresence::ShowContacts() {
+  for (const ContactRows& contact : std::exchange(shown_, {})) {
+    ++open_;
+    ShowPresences(*session_, contact.account, *contact.rows, id_,
+                  [self = Me()] { self->OneDone(); });
+  }
+}
+
+// §3.1.3: until it is answered, a request is delivered to each resource that becomes available.
+void OwnPresence::ShowRequests() {
+  if (!audience_.roster) return;
+  for (const RosterEntry& entry : audience_.roster->entries) {
+    if (!entry.request) continue;
+    ++open_;
+    ServerStanza request;
+    request.kind = xmpp::StanzaKind::kPresence;
+    request.type = xmpp::StanzaType::kSubscribe;
+    request.from = entry.contact.ToString();
+    request.to = account();
+    request.bytes = entry.request->stanza;
+    request.id = shard().ids->Make(std::string(id_.begin(), id_.end()), 0, request.from,
+                                   request.bytes);
+    request.index = kEffectStoredRequest;
+    request.choose = [session = session_->record.session](const auto& rows) {
+      Recipients chosen;
+      for (uint32_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].session == session) chosen.rows.push_back(i);
+      }
+      return chosen;
+    };
+    SendServerStanza(&shard(), std::move(request),
+                     [self = Me()](AccountDelivery::End) { self->OneDone(); });
+  }
 }
 
 void OwnPresence::TellDirected() {
@@ -177,16 +269,19 @@ void OwnPresence::TellDirected() {
     notice.to = xmpp::Jid::FromNormalized(to);
     notice.bytes = stanza_.bytes;
     notice.id = id_;
-    // An own resource is told by the broadcast as well: the same effect, so that it is told once.
-    notice.index =
-        notice.to.BareView() == account().ToString() ? kEffectDelivery : kEffectDirectedUnavailable;
+    // An own resource or a contact's is told by the broadcast as well: the same effect, so that it
+    // is told once.
+    notice.index = kEffectDelivery;
     TellUnavailable(&shard(), std::move(notice), [self = Me()] { self->OneDone(); });
   }
 }
 
 void OwnPresence::OneDone() {
   if (--open_ > 0 || Abandoned()) return;
-  if (!available()) session_->SendTicket();
+  if (!available()) {
+    session_->SendTicket();
+    if (!directed_.empty()) ForgetSavedDirected(*session_);
+  }
   Become(State::kFinished);
 }
 

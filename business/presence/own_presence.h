@@ -6,17 +6,21 @@
 #include <vector>
 
 #include "business/feature.h"
+#include "business/presence/contact_rows.h"
+#include "business/presence/presence_audience.h"
 #include "business/routing/account_delivery.h"
 #include "business/session/submission.h"
 #include "lib/xmpp/stanza.h"
 
 namespace business {
 
-// The registry first, then the account's resources, then what the session itself wants to know (R6).
+// The registry first, then the account's resources and contacts, then what the session itself wants
+// to know (R6).
 //
-//   Prepare → stages → Write (registry, ticket) → LookUp → Issue ─┬→ own resources
-//                                                                 ├→ the others' presence, at first
-//                                                                 └→ directed targets, at last
+//   Prepare → stages → Write (registry, ticket) ─┬→ LookUp ──────────┬→ Issue ─┬→ own resources
+//                                                └→ LookUpContacts ──┘         ├→ contacts
+//         at first: the others' presence, the contacts', requests to subscribe ┤
+//                                                  at last: directed targets   ┘
 class OwnPresence final : public Submission, public AccountDelivery {
  public:
   // `stanza` is of type none or unavailable. `directed`: who is told of the latter besides.
@@ -49,6 +53,12 @@ class OwnPresence final : public Submission, public AccountDelivery {
   static Task<void> Write(std::shared_ptr<OwnPresence> self);
   cluster::SessionRecord Changed(uint64_t number) const;
   void OnWritten(cluster::SessionRecord record);
+  void ReadContacts(PresenceAudience audience);
+  void OnContactsRead(std::vector<ContactRows> read);
+  void PreparedIfRead();
+  void TellContacts();
+  void ShowContacts();
+  void ShowRequests();
   void TellDirected();
   void OneDone();
   void Bounce(xmpp::StanzaError error);
@@ -62,6 +72,9 @@ class OwnPresence final : public Submission, public AccountDelivery {
   bool issued_ = false;
   uint32_t open_ = 0;  // deliveries under way
   std::vector<cluster::SessionRecord> others_;  // first_: whose presence the session is shown
+  PresenceAudience audience_;
+  std::vector<ContactRows> told_, shown_;  // of the audience
+  bool own_read_ = false, contacts_read_ = false;
   std::unique_ptr<xmpp::StanzaError> error_;
 };
 

@@ -4,14 +4,13 @@
 
 #include "business/presence/directed_presence.h"
 #include "business/presence/own_presence.h"
-#include "business/presence/own_probe.h"
-#include "business/presence/presence_delivery.h"
 #include "business/presence/presence_priority.h"
+#include "business/presence/presence_probe.h"
+#include "business/presence/subscription_submission.h"
 #include "business/routing/outside.h"
 #include "business/routing/routed_stanza.h"
 #include "business/routing/sender_reply.h"
 #include "business/session/shard.h"
-#include "lib/xmpp/canonical_writer.h"
 
 namespace business {
 namespace {
@@ -20,8 +19,6 @@ using xmpp::StanzaError;
 using xmpp::StanzaKind;
 using xmpp::StanzaType;
 using Kind = Address::Kind;
-
-constexpr std::string_view kUnavailable = "<presence type='unavailable'/>";
 
 bool IsToServer(const Address& address) {
   return address.kind == Kind::kServer || address.kind == Kind::kServerResource;
@@ -50,12 +47,24 @@ SubmissionPtr PresenceService::OnPresence(const SessionPtr& session, uint64_t in
       return std::make_shared<RoutedStanza>(session, in_seq, std::move(stanza),
                                             std::move(address.to), id);
     default:
-      // Subscriptions. RFC 6121 §8.5.1 has them ignored for accounts that do not exist; as long as
-      // nobody keeps a roster the others do the same: a request that was passed on could be
-      // approved, and nothing would come of it (§3.1.3 binds the approval to the roster). Nor does
-      // anybody learn which accounts there are.
-      return Dropped(session, in_seq, "no_rosters");
+      return Subscription(session, in_seq, std::move(stanza), address, id);
   }
+}
+
+SubmissionPtr PresenceService::Subscription(const SessionPtr& session, uint64_t in_seq,
+                                            xmpp::Stanza stanza, const Address& address,
+                                            const cluster::ClusterId& id) {
+  if (IsToServer(address)) return Dropped(session, in_seq, "to_server");
+  // §3.1.1: it is the bare JID that is subscribed to, whatever the client writes.
+  SubscriptionStanza subscription{stanza.type, session->account(), *xmpp::BareJid::From(address.to),
+                                  std::move(stanza.bytes), id};
+  if (subscription.to == subscription.from) return Dropped(session, in_seq, "to_oneself");
+  if (subscription.bytes.size() > kMaxRequestBytes) {
+    return Refused(session, in_seq, stanza, subscription.to.ToString(),
+                   StanzaError::PolicyViolation("the request is too big"), id);
+  }
+  return std::make_shared<SubscriptionSubmission>(session, in_seq, std::move(subscription),
+                                                  std::move(stanza.id));
 }
 
 SubmissionPtr PresenceService::Broadcast(const SessionPtr& session, uint64_t in_seq,
@@ -98,37 +107,13 @@ SubmissionPtr PresenceService::Probe(const SessionPtr& session, uint64_t in_seq,
                                      const xmpp::Stanza& stanza, const Address& address,
                                      const cluster::ClusterId& id) {
   if (IsToServer(address)) return Dropped(session, in_seq, "to_server");
-  if (address.to.BareView() == session->account().ToString()) {
-    return std::make_shared<OwnProbe>(session, in_seq, std::string(address.to.resource()), id);
-  }
-  // §4.3.2: who is not subscribed, or asks for an account that does not exist, gets "unsubscribed".
-  std::string bytes = "<presence";
-  xmpp::AppendAttribute(&bytes, "from", address.to.BareView());
-  xmpp::AppendAttribute(&bytes, "type", xmpp::TypeName(StanzaType::kUnsubscribed));
-  if (!stanza.id.empty()) xmpp::AppendAttribute(&bytes, "id", stanza.id);
-  bytes += "/>";
-  return std::make_shared<AnsweredStanza>(session, in_seq, StanzaKind::kPresence, std::move(bytes),
-                                          id);
+  return std::make_shared<PresenceProbe>(session, in_seq, address.to, stanza.id, id);
 }
 
 void PresenceService::OnSessionEnded(const xmpp::BareJid& account,
                                      const cluster::SessionRecord& row,
                                      const std::vector<std::string>& directed) {
-  PresenceNotice notice;
-  notice.from = xmpp::FullJid::FromNormalized(account.ToString() + "/" + row.resource);
-  notice.epoch = row.owner.epoch;
-  notice.bytes = kUnavailable;
-  // The same whoever finds the session gone, and however often.
-  notice.id = shard_->ids->Make(row.session, row.owner.epoch, {}, kUnavailable);
-  notice.index = kEffectDirectedUnavailable;
-  if (row.available) {
-    notice.to = account;
-    TellUnavailable(shard_, notice, nullptr);
-  }
-  for (const std::string& to : directed) {
-    notice.to = xmpp::Jid::FromNormalized(to);
-    TellUnavailable(shard_, notice, nullptr);
-  }
+  ended_.Add(account, row, directed);
 }
 
 }  // namespace business

@@ -25,8 +25,8 @@ struct Open {
   }
 };
 
-DeliverBody BodyOf(const Session& session, const cluster::SessionRecord& row) {
-  const std::string from = session.account().ToString() + "/" + row.resource;
+DeliverBody BodyOf(const xmpp::BareJid& account, const cluster::SessionRecord& row) {
+  const std::string from = account.ToString() + "/" + row.resource;
   DeliverBody body;
   body.bytes = xmpp::WithAddresses(row.presence, StanzaKind::kPresence, from, {});
   body.splice_offset = xmpp::SpliceOffset(StanzaKind::kPresence);
@@ -45,7 +45,8 @@ cluster::ClusterId IdOf(Shard& shard, const cluster::ClusterId& cause,
 
 }  // namespace
 
-void ShowPresences(Session& session, const std::vector<cluster::SessionRecord>& rows,
+void ShowPresences(Session& session, const xmpp::BareJid& account,
+                   const std::vector<cluster::SessionRecord>& rows,
                    const cluster::ClusterId& cause, absl::AnyInvocable<void()> done) {
   Shard& shard = session.shard();
   auto open = std::make_shared<Open>(Open{1, std::move(done)});
@@ -59,7 +60,7 @@ void ShowPresences(Session& session, const std::vector<cluster::SessionRecord>& 
                        .effect = cluster::EffectId(IdOf(shard, cause, row), kEffectDelivery)});
     shard.metrics->StanzasOut(StanzaKind::kPresence).Add();
     // A session that does not take it is about to end, and needs it no more.
-    shard.links->Deliver(BodyOf(session, row), std::move(targets),
+    shard.links->Deliver(BodyOf(account, row), std::move(targets),
                          [open](const std::vector<DeliverOutcome>&) { open->One(); });
   }
   open->One();

@@ -1,4 +1,4 @@
-// What a session is shown of its account's other resources.
+// What a session is shown of an account's resources: its own, or a contact's.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -8,15 +8,17 @@
 
 #include "lib/cluster/cluster_id.h"
 #include "lib/cluster/session_record.h"
+#include "lib/xmpp/jid.h"
 
 namespace business {
 
 class Session;
 
-// Delivers to `session` the newest presence of each row of its account that is available, in the
+// Delivers to `session` the newest presence of each row of `account` that is available, in the
 // rows' order. `cause` is the stanza that asks for it. `done` is called once the manager has answered
 // for all; from inside if there is nothing to show.
-void ShowPresences(Session& session, const std::vector<cluster::SessionRecord>& rows,
+void ShowPresences(Session& session, const xmpp::BareJid& account,
+                   const std::vector<cluster::SessionRecord>& rows,
                    const cluster::ClusterId& cause, absl::AnyInvocable<void()> done);
 
 }  // namespace business

@@ -2,6 +2,7 @@
 // main, one per loop; every pointer is valid as long as the loop runs.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,10 @@ struct Shard {
   BusinessMetrics* metrics = nullptr;
   ServerRequests* requests = nullptr;
   RosterLookup* rosters = nullptr;  // business/presence/roster_lookup.h
+  // Takes contacts away that an account must not show itself to, nor be shown (blocking); may be
+  // empty. `contacts` stays valid until the task is done.
+  std::function<runtime::Task<void>(xmpp::BareJid account, std::vector<xmpp::BareJid>* contacts)>
+      audience_filter;
   // For what is no session: caches that all business servers share.
   runtime::RedisClient* redis = nullptr;
   std::vector<std::string> domains;

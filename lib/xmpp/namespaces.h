@@ -16,6 +16,8 @@ inline constexpr std::string_view kSasl = "urn:ietf:params:xml:ns:xmpp-sasl";
 inline constexpr std::string_view kBind = "urn:ietf:params:xml:ns:xmpp-bind";
 inline constexpr std::string_view kSession = "urn:ietf:params:xml:ns:xmpp-session";
 inline constexpr std::string_view kRoster = "jabber:iq:roster";
+inline constexpr std::string_view kRosterVersions = "urn:xmpp:features:rosterver";
+inline constexpr std::string_view kPreApproval = "urn:xmpp:features:pre-approval";
 inline constexpr std::string_view kXml = "http://www.w3.org/XML/1998/namespace";
 inline constexpr std::string_view kXmlns = "http://www.w3.org/2000/xmlns/";
 

@@ -1,5 +1,5 @@
-// A business loop over a real Redis, with presence, routing and sessions, and managers that write
-// down what is delivered to them.
+// A business loop over a real Redis and a store in a directory of its own, with rosters, presence,
+// routing and sessions, and managers that write down what is delivered to them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,13 +11,18 @@
 #include <vector>
 
 #include "business/presence/presence_service.h"
+#include "business/presence/roster_cache.h"
+#include "business/presence/roster_iq.h"
 #include "business/routing/feature_set.h"
 #include "business/session/ownership_guard.h"
 #include "business/session/session.h"
 #include "business/session/session_table.h"
 #include "business/session/shard.h"
+#include "business/store/loop_stores.h"
+#include "business/store/store.h"
 #include "lib/cluster/session_registry.h"
 #include "proto/connmgr_business.pb.h"
+#include "tests/business/store/store_fixture.h"
 #include "tests/lib/runtime/redis_fixture.h"
 
 namespace business {
@@ -89,6 +94,13 @@ class PresenceWorld {
       links = std::make_unique<RecordingManagers>(&redis.loop());
       shard.loop = &redis.loop();
       shard.registry = registry.get();
+      shard.redis = redis.client();
+      auto opened = Store::Open({.url = "sqlite:" + directory.File("test.db")});
+      ASSERT_TRUE(opened.has_value()) << opened.error().message;
+      store = std::move(*opened);
+      stores = std::make_unique<LoopStores>(LoopStores::Of(store.get(), &redis.loop()));
+      shard.stores = stores.get();
+      shard.rosters = &rosters;
       shard.links = links.get();
       shard.ids = &ids;
       shard.sealer = &sealer;
@@ -105,12 +117,17 @@ class PresenceWorld {
       generation->Set(1);
     });
     EXPECT_TRUE(runtime::Eventually([&] { return redis.IsUp(); }));
+    for (const char* jid : {"juliet@example.org", "romeo@example.org", "nurse@example.org"}) {
+      auto added = redis.Wait([&] { return stores->accounts->Add(MakeAccount(jid)); });
+      EXPECT_TRUE(added.has_value());
+    }
   }
   ~PresenceWorld() {
     redis.Run([&] {
       for (const SessionPtr& session : sessions) table->Remove(*session);
       sessions.clear();
     });
+    EXPECT_TRUE(runtime::Eventually([&] { return redis.Get([&] { return presence.IsIdle(); }); }));
   }
 
   SessionPtr Bind(const std::string& account, const std::string& resource) {
@@ -146,6 +163,49 @@ class PresenceWorld {
     stanza.flags = flags;
     stanza.bytes = "<presence" + inner;
     redis.Run([&] { dispatcher->Submit(session, session->queue.next(), std::move(stanza)); });
+  }
+  // `payload`: the one child, in jabber:iq:roster.
+  void SendRosterIq(const SessionPtr& session, xmpp::StanzaType type, const std::string& id,
+                    const std::string& payload) {
+    xmpp::Stanza stanza;
+    stanza.kind = xmpp::StanzaKind::kIq;
+    stanza.type = type;
+    stanza.id = id;
+    stanza.payload_ns = "jabber:iq:roster";
+    stanza.payload_name = "query";
+    stanza.bytes = "<iq type='" + std::string(xmpp::TypeName(type)) + "' id='" + id + "'>" +
+                   payload + "</iq>";
+    redis.Run([&] { dispatcher->Submit(session, session->queue.next(), std::move(stanza)); });
+    Settle(session);
+  }
+  // Puts `item` into the roster of `account`, as another server would.
+  void SetItem(const std::string& account, const std::string& contact, RosterItem item) {
+    auto update = redis.Wait([&] {
+      return stores->rosters->Update(
+          xmpp::BareJid::FromNormalized(account), xmpp::Jid::FromNormalized(contact),
+          [item](const RosterEntry& before) {
+            RosterEntry after = before;
+            after.item = item;
+            return after;
+          },
+          {});
+    });
+    ASSERT_TRUE(update.has_value());
+    const auto jid = xmpp::BareJid::FromNormalized(account);
+    auto raised = redis.Wait([&] { return registry->RaiseVersion(jid); });
+    ASSERT_TRUE(raised.has_value());
+  }
+  void Befriend(const std::string& one, const std::string& other) {
+    SetItem(one, other, {.subscription = Subscription::kBoth});
+    SetItem(other, one, {.subscription = Subscription::kBoth});
+  }
+  RosterEntry Entry(const std::string& account, const std::string& contact) {
+    auto entry = redis.Wait([&] {
+      return stores->rosters->Find(xmpp::BareJid::FromNormalized(account),
+                                   xmpp::Jid::FromNormalized(contact));
+    });
+    EXPECT_TRUE(entry.has_value());
+    return entry.has_value() ? *entry : RosterEntry();
   }
   // Waits until all that `session` sent is accepted.
   void Settle(const SessionPtr& session) {
@@ -190,8 +250,12 @@ class PresenceWorld {
   BusinessMetrics metrics;
   cluster::ClusterIdMaker ids{"0123456789abcdef0123456789abcdef"};
   cluster::TicketSealer sealer{{"0123456789abcdef0123456789abcdef"}};
-  FeatureSet features{std::vector<Feature>{}};
+  TempDir directory;
+  std::unique_ptr<Store> store;
+  std::unique_ptr<LoopStores> stores;
   Shard shard;
+  FeatureSet features{{RosterManagement(&shard)}};
+  RosterCache rosters{&shard, {}};
   PresenceService presence{&shard};
   std::shared_ptr<QuietLink> link = std::make_shared<QuietLink>();
   std::unique_ptr<cluster::SessionRegistry> registry;

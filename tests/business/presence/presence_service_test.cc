@@ -221,19 +221,6 @@ TEST_F(Presence, OfOthersCannotBeProbedWhetherTheyExistOrNot) {
   }
 }
 
-TEST_F(Presence, SubscriptionsAreNotAnswered) {
-  Available(kRomeo, "garden");
-  const SessionPtr balcony = world_.Bind(kJuliet, "balcony");
-  for (StanzaType type : {StanzaType::kSubscribe, StanzaType::kSubscribed,
-                          StanzaType::kUnsubscribe, StanzaType::kUnsubscribed}) {
-    for (const char* to : {kRomeo, "nobody@example.org"}) {
-      world_.SendAndSettle(balcony, type, to,
-                           " type='" + std::string(xmpp::TypeName(type)) + "'/>");
-    }
-  }
-  EXPECT_THAT(world_.Take(), IsEmpty());
-}
-
 TEST_F(Presence, IsDeliveredOnceAManagerCanBeReachedAgain) {
   Available(kJuliet, "balcony");
   const SessionPtr phone = world_.Bind(kJuliet, "phone");
