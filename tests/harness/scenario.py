@@ -18,7 +18,7 @@
 Matching is relaxed: what the play writes must be there; other attributes and children may be.
 `scansion:strict="true"` on an element forbids other children; `{scansion:any}` as an attribute's value
 or text matches anything; `scansion:absent="true"` on a child forbids it; an attribute value of
-`{scansion:none}` forbids the attribute. "X receives nothing" means nothing before the answer to a ping.
+`{scansion:none}` forbids the attribute, `{capture:NAME}` takes it for a later `${NAME}`. "X receives nothing" means nothing before the answer to a ping.
 "X receives in any order:" takes several stanzas.
 """
 
@@ -130,6 +130,16 @@ class Stage:
         else:
             raise ValueError(f"no such action: '{action}'")
 
+    def capture(self, expected, actual):
+        for name, value in expected.attrib.items():
+            found = re.fullmatch(r"\{capture:(.+)\}", value)
+            if found:
+                self.variables[found.group(1)] = actual.get(name)
+        for child in expected:
+            same = [c for c in actual if not mismatch(child, c)]
+            if same:
+                self.capture(child, same[0])
+
     async def receive(self, client, expected, any_order):
         while expected:
             element = await client.next()
@@ -139,6 +149,7 @@ class Stage:
                 problem = mismatch(candidate, element)
                 if not problem:
                     expected.remove(candidate)
+                    self.capture(candidate, element)
                     break
                 problems.append(problem)
             else:
@@ -157,7 +168,7 @@ def mismatch(expected, actual, where=""):
         if value == "{scansion:none}":
             if got is not None:
                 return f"{where}: has {name}='{got}'"
-        elif got is None or value not in ("{scansion:any}", got):
+        elif got is None or not (value in ("{scansion:any}", got) or value.startswith("{capture:")):
             return f"{where}: {name} is {got!r}, not {value!r}"
     text = (expected.text or "").strip()
     if text and text != "{scansion:any}" and text != (actual.text or "").strip():
