@@ -6,6 +6,7 @@
 
 #include "business/feature.h"
 #include "business/routing/feature_set.h"
+#include "business/routing/server_stanza.h"
 #include "business/routing/stale_row.h"
 #include "business/routing/stanza_class.h"
 #include "business/session/shard.h"
@@ -46,8 +47,8 @@ void ContactFanout::Send(std::vector<ContactRows> contacts, absl::AnyInvocable<v
 }
 
 void ContactFanout::Deliver() {
-  std::vector<Target> targets = Choose();
   open_ = 1;
+  std::vector<Target> targets = Choose();
   for (size_t begin = 0; begin < targets.size(); begin += kBatch) {
     const size_t end = std::min(begin + kBatch, targets.size());
     DeliverBatch(std::vector<Target>(targets.begin() + static_cast<ptrdiff_t>(begin),
@@ -64,11 +65,42 @@ std::vector<ContactFanout::Target> ContactFanout::Choose() {
       missing_[c] = true;  // not known, or its sessions may not have been announced yet
       continue;
     }
+    const size_t before = targets.size();
+    bool managed = false;
     for (uint32_t r = 0; r < contact.rows->size(); ++r) {
-      if (Wanted((*contact.rows)[r], contact.account)) targets.push_back({c, r});
+      const SessionRecord& row = (*contact.rows)[r];
+      if (!Wanted(row, contact.account)) continue;
+      managed = managed || (row.flags & cluster::kSessionStreamManagement) != 0;
+      targets.push_back({c, r});
     }
+    if (!managed) continue;
+    targets.resize(before);
+    SendToAccount(contact.account);
   }
   return targets;
+}
+
+void ContactFanout::SendToAccount(const xmpp::BareJid& account) {
+  ServerStanza stanza;
+  stanza.kind = StanzaKind::kPresence;
+  stanza.type = presence_.available ? xmpp::StanzaType::kNone : xmpp::StanzaType::kUnavailable;
+  stanza.from = presence_.from.ToString();
+  stanza.to = account;
+  stanza.bytes = presence_.bytes;
+  stanza.stanza_class = kClassPresence;
+  stanza.flags = presence_.flags;
+  stanza.id = presence_.id;
+  stanza.index = presence_.index;
+  stanza.choose = [self = shared_from_this(), account](const std::vector<SessionRecord>& rows) {
+    Recipients chosen;
+    for (uint32_t i = 0; i < rows.size(); ++i) {
+      if (self->Wanted(rows[i], account)) chosen.rows.push_back(i);
+    }
+    return chosen;
+  };
+  ++open_;
+  SendServerStanza(shard_, std::move(stanza),
+                   [self = shared_from_this()](AccountDelivery::End) { self->OneDone(); });
 }
 
 bool ContactFanout::Wanted(const SessionRecord& row, const xmpp::BareJid& account) {

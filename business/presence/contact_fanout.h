@@ -58,6 +58,8 @@ class ContactFanout final : public std::enable_shared_from_this<ContactFanout> {
   void DeliverBatch(std::vector<Target> batch);
   void OnOutcomes(const std::vector<Target>& batch, const std::vector<DeliverOutcome>& outcomes);
   std::vector<Target> Choose();
+  // Somebody of it has an outbox, which takes the presence in a script of the account's own.
+  void SendToAccount(const xmpp::BareJid& account);
   bool Wanted(const cluster::SessionRecord& row, const xmpp::BareJid& account);
   void NoteRefusal(const ContactRows& contact, const cluster::SessionRecord& row);
   void OneDone();
