@@ -31,6 +31,7 @@ struct Invocation {
 
 // Each adds its noun with its verbs to xylemctl; `invocation` outlives `app`'s parsing.
 void AddUserCommands(CLI::App* app, Invocation* invocation);
+void AddRosterCommands(CLI::App* app, Invocation* invocation);
 void AddSessionCommands(CLI::App* app, Invocation* invocation);
 void AddManagerCommands(CLI::App* app, Invocation* invocation);
 void AddConfigCommands(CLI::App* app, Invocation* invocation);

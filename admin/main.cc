@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
   app.get_formatter()->column_width(28);
   admin::AddGlobalOptions(&app, &invocation);
   admin::AddUserCommands(&app, &invocation);
+  admin::AddRosterCommands(&app, &invocation);
   admin::AddSessionCommands(&app, &invocation);
   admin::AddManagerCommands(&app, &invocation);
   admin::AddConfigCommands(&app, &invocation);

@@ -46,6 +46,7 @@ class BusinessLoop {
   AccountStore& account_store() { return *stores_.accounts; }
   AccountAdmin& account_admin() { return account_admin_; }
   PresenceService& presence() { return presence_; }
+  Shard& shard() { return shard_; }
   SessionTable& sessions() { return sessions_; }
   GenerationWatch& generation() { return generation_; }
   const FeatureSet& features() const { return features_; }

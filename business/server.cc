@@ -106,6 +106,7 @@ bool Server::Listen() {
           .registry = &at(0).registry(),
           .redis = &at(0).redis(),
           .events = &at(0).presence(),
+          .shard = &at(0).shard(),
           .link_server = [this] { return linked_.load(); },
           .sessions_of =
               [this](int loop, const std::string& manager, uint64_t incarnation) {

@@ -10,6 +10,7 @@
 #include "business/admin/admin_token.h"
 #include "business/admin/doctor.h"
 #include "business/admin/manager_methods.h"
+#include "business/admin/roster_methods.h"
 #include "business/admin/session_kicker.h"
 #include "business/admin/session_methods.h"
 #include "business/admin/user_methods.h"
@@ -29,6 +30,7 @@ class AccountAdmin;
 class LinkServer;
 class SessionEvents;
 class Store;
+struct Shard;
 
 // One per process. Calls arrive on any thread; the work runs on loop 0 and is answered from there.
 // Make it before the LinkServer that calls it; destroy it when the loops have stopped.
@@ -42,6 +44,7 @@ class AdminService {
     cluster::SessionRegistry* registry = nullptr;
     runtime::RedisClient* redis = nullptr;
     SessionEvents* events = nullptr;
+    Shard* shard = nullptr;
     // It is made after this; nullptr until then. Its links(0) carry the stream errors.
     std::function<LinkServer*()> link_server;
     ManagerMethods::SessionsOf sessions_of;
@@ -69,6 +72,7 @@ class AdminService {
   const AdminToken token_;
   SessionKicker ender_;
   UserMethods users_;
+  RosterMethods rosters_;
   SessionMethods sessions_;
   ManagerMethods managers_;
   Doctor doctor_;
