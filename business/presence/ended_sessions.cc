@@ -8,6 +8,7 @@
 #include "business/presence/contact_fanout.h"
 #include "business/presence/contact_rows.h"
 #include "business/presence/directed_presence.h"
+#include "business/presence/last_presence.h"
 #include "business/presence/presence_audience.h"
 #include "business/presence/presence_delivery.h"
 #include "business/session/shard.h"
@@ -78,6 +79,7 @@ Task<void> EndedSessions::Tell(Ended ended) {
 }
 
 Task<void> EndedSessions::TellBroadcast(Ended ended) {
+  SaveLastPresence(shard_, ended.full.Bare(), kUnavailable);
   PresenceAudience audience = co_await AudienceOf(shard_, ended.full.Bare());
   std::vector<xmpp::BareJid> accounts{ended.full.Bare()};
   accounts.insert(accounts.end(), audience.told.begin(), audience.told.end());

@@ -8,6 +8,7 @@
 
 #include "business/presence/contact_fanout.h"
 #include "business/presence/directed_presence.h"
+#include "business/presence/last_presence.h"
 #include "business/presence/presence_delivery.h"
 #include "business/presence/resource_presences.h"
 #include "business/routing/feature_set.h"
@@ -161,6 +162,7 @@ void OwnPresence::OnWritten(cluster::SessionRecord record) {
   known.priority = record.priority;
   known.presence = std::move(record.presence);
   known.presence_number = record.presence_number;
+  if (!available()) SaveLastPresence(&shard(), account(), stanza_.bytes);
   // Unavailable: once the directed targets have been told, who until then have to be in the ticket.
   if (available()) session_->SendTicket();
 }

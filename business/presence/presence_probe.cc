@@ -41,6 +41,7 @@ runtime::Task<void> PresenceProbe::Run(std::shared_ptr<PresenceProbe> self) {
     std::erase_if(self->rows_, [&](const cluster::SessionRecord& row) {
       return !row.available || (self->of_.HasResource() && row.resource != self->of_.resource());
     });
+    if (self->rows_.empty()) self->last_ = co_await LastPresenceOf(&shard, self->account_);
   }
   self->Become(State::kReplyWanted);
 }
@@ -51,7 +52,9 @@ void PresenceProbe::Reply() {
                   Answer(xmpp::StanzaType::kUnsubscribed, account_.ToString()), cluster_id_);
   } else if (rows_.empty()) {
     ReplyToSender(shared_from_this(), xmpp::StanzaKind::kPresence,
-                  Answer(xmpp::StanzaType::kUnavailable, of_.ToString()), cluster_id_);
+                  last_ ? WriteLastPresence(*last_, of_.ToString(), id_)
+                        : Answer(xmpp::StanzaType::kUnavailable, of_.ToString()),
+                  cluster_id_);
   } else {
     ShowPresences(*session_, account_, rows_, cluster_id_,
                   [self = shared_from_this()] { self->Become(State::kFinished); });

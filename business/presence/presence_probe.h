@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "business/presence/last_presence.h"
 #include "business/session/submission.h"
 #include "lib/cluster/cluster_id.h"
 #include "lib/cluster/session_record.h"
@@ -36,6 +38,7 @@ class PresenceProbe final : public Submission {
   const cluster::ClusterId cluster_id_;
   bool subscribed_ = false;
   std::vector<cluster::SessionRecord> rows_;
+  std::optional<LastPresence> last_;
 };
 
 }  // namespace business

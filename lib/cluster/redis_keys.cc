@@ -65,6 +65,7 @@ std::string EpochKey(std::string_view tag) { return AccountKey(tag, "epoch"); }
 std::string DoneKey(std::string_view tag) { return AccountKey(tag, "done"); }
 std::string VersionKey(std::string_view tag) { return AccountKey(tag, "ver"); }
 std::string DirectedKey(std::string_view tag) { return AccountKey(tag, "directed"); }
+std::string LastPresenceKey(std::string_view tag) { return AccountKey(tag, "last"); }
 std::string OutboxKey(std::string_view tag, std::string_view session_hex) {
   return Concat({"x:{", tag, "}:out:", session_hex});
 }

@@ -25,6 +25,8 @@ std::string DoneKey(std::string_view tag);
 std::string VersionKey(std::string_view tag);
 // x:{tag}:directed – hash: session hex → JIDs that it has shown directed presence, by line
 std::string DirectedKey(std::string_view tag);
+// x:{tag}:last – "<ms since the epoch>\n<stanza>": the newest unavailable presence
+std::string LastPresenceKey(std::string_view tag);
 // Of a session with stream management (outbox_scripts.h says what is in them):
 // x:{tag}:out:<session hex> – list: what its client has not confirmed
 std::string OutboxKey(std::string_view tag, std::string_view session_hex);

@@ -242,6 +242,16 @@ TEST_F(Contacts, CanBeProbedByWhoIsSubscribed) {
   world_.SendAndSettle(romeo, StanzaType::kProbe, kJuliet, " type='probe' id='p2'/>");
   EXPECT_THAT(world_.Take(), ElementsAre("1 <presence to='romeo@example.org/garden' "
                                          "from='juliet@example.org/balcony'/>"));
+  world_.SendAndSettle(world_.sessions.back(), StanzaType::kUnavailable, "",
+                       " type='unavailable' id='u'><status>asleep</status></presence>");
+  world_.Take();
+  world_.SendAndSettle(romeo, StanzaType::kProbe, kJuliet, " type='probe'/>");
+  EXPECT_THAT(world_.Take(),
+              ElementsAre(AllOf(StartsWith("1 <presence to='romeo@example.org/garden'"),
+                                HasSubstr(" from='juliet@example.org'"),
+                                HasSubstr(" type='unavailable'"), Not(HasSubstr(" id=")),
+                                HasSubstr("<status>asleep</status><delay xmlns='urn:xmpp:delay' "
+                                          "from='juliet@example.org' stamp='20"))));
   world_.SendAndSettle(romeo, StanzaType::kProbe, kNurse, " type='probe' id='p3'/>");
   EXPECT_THAT(world_.Take(), ElementsAre(HasSubstr("type='unsubscribed'")));
 }
