@@ -24,6 +24,9 @@ namespace business {
 namespace {
 
 constexpr std::chrono::milliseconds kTryAgainIn{200};
+// While announcements run, see ShowLater: longer than they leave the generation unsettled.
+constexpr std::chrono::milliseconds kShownAgainIn{5500};
+constexpr int kShownAgain = 5;
 
 Task<void> Moment(runtime::EventLoop* loop) {
   runtime::OneShot<bool> over;
@@ -149,7 +152,28 @@ void OwnPresence::OnContactsRead(std::vector<ContactRows> read) {
   read.resize(audience_.told.size());
   told_ = std::move(read);
   contacts_read_ = true;
+  if (first_ && !shard().generation->settled()) ShowLater(kShownAgain);
   PreparedIfRead();
+}
+
+// Redis was empty a moment ago: contacts whose sessions are announced later are shown then.
+void OwnPresence::ShowLater(int times) {
+  std::vector<xmpp::BareJid> absent;
+  for (const ContactRows& contact : shown_) {
+    if (contact.rows->empty()) absent.push_back(contact.account);
+  }
+  if (absent.empty() || times == 0) return;
+  shard().loop->RunAfter(kShownAgainIn, [self = Me(), absent, times] {
+    LookUpContacts(&self->shard(), absent, [self, times](std::vector<ContactRows> read) {
+      if (self->session_->gone() || !self->session_->record.available) return;
+      std::erase_if(read, [](const ContactRows& contact) { return !contact.rows; });
+      self->shown_ = std::move(read);
+      for (const ContactRows& contact : self->shown_) {
+        ShowPresences(*self->session_, contact.account, *contact.rows, self->id_, [] {});
+      }
+      if (!self->shard().generation->settled()) self->ShowLater(times - 1);
+    });
+  });
 }
 
 void OwnPresence::PreparedIfRead() {

@@ -56,6 +56,7 @@ class OwnPresence final : public Submission, public AccountDelivery {
   void ReadContacts(PresenceAudience audience);
   void OnContactsRead(std::vector<ContactRows> read);
   void PreparedIfRead();
+  void ShowLater(int times);
   void TellContacts();
   void ShowContacts();
   void ShowRequests();

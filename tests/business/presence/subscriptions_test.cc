@@ -256,6 +256,29 @@ TEST_F(Contacts, CanBeProbedByWhoIsSubscribed) {
   EXPECT_THAT(world_.Take(), ElementsAre(HasSubstr("type='unsubscribed'")));
 }
 
+TEST_F(Contacts, WhoseSessionsAreAnnouncedLaterAreShownLater) {
+  world_.Befriend(kRomeo, kJuliet);
+  world_.redis.Run([&] { world_.generation->SawOlderAnnouncement(); });
+  const SessionPtr juliet = world_.Bind(kJuliet, "balcony");
+  world_.SendAndSettle(juliet, StanzaType::kNone, "", "/>");
+  // Romeo was there all the time; Redis did not know.
+  const SessionPtr romeo = world_.Bind(kRomeo, "garden");
+  cluster::SessionRecord row = world_.redis.Get([&] { return romeo->record; });
+  row.available = true;
+  row.presence = "<presence><show>chat</show></presence>";
+  row.presence_number = 7;
+  const auto account = romeo->account();
+  auto written = world_.redis.Wait([&] { return world_.registry->Update(account, row); });
+  ASSERT_TRUE(written.has_value());
+  const auto shown = [&] {
+    return world_.redis.Get([&] { return std::count(world_.links->got.begin(), world_.links->got.end(),
+        "1 <presence to='juliet@example.org/balcony' from='romeo@example.org/garden'>"
+        "<show>chat</show></presence>"); });
+  };
+  EXPECT_EQ(shown(), 0);
+  EXPECT_TRUE(runtime::Eventually([&] { return shown() == 1; }));
+}
+
 TEST_F(Contacts, TakenAwayByTheFilterAreNeitherToldNorShown) {
   world_.Befriend(kRomeo, kJuliet);
   world_.redis.Run([&] {
