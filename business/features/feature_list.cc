@@ -7,8 +7,10 @@
 #include "business/features/disco_items.h"
 #include "business/features/entity_time.h"
 #include "business/features/ping.h"
+#include "business/features/private_xml.h"
 #include "business/features/session_establishment.h"
 #include "business/features/software_version.h"
+#include "business/features/vcard_temp.h"
 #include "business/message/stanza_ids.h"
 #include "business/presence/roster_iq.h"
 
@@ -24,6 +26,8 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   features.push_back(SoftwareVersion());
   features.push_back(Ping());
   features.push_back(EntityTime());
+  features.push_back(VcardTemp(world.shard));
+  features.push_back(PrivateXml(world.shard, {}));
   // First among those that handle messages for an account: what is archived, copied or pushed later
   // carries the id, and no forged one.
   features.push_back(StanzaIds(world.domains));

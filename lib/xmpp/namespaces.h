@@ -64,7 +64,39 @@ inline constexpr std::string_view kCaps = "http://jabber.org/protocol/caps";    
 inline constexpr std::string_view kReceipts = "urn:xmpp:receipts";                        // 0184
 inline constexpr std::string_view kMarkers = "urn:xmpp:chat-markers:0";                   // 0333
 inline constexpr std::string_view kEme = "urn:xmpp:eme:0";                                // 0380
+inline constexpr std::string_view kMucUser = "http://jabber.org/protocol/muc#user";        // 0045
+inline constexpr std::string_view kConference = "jabber:x:conference";                    // 0249
+inline constexpr std::string_view kArchive = "urn:xmpp:mam:2";                            // 0313
+inline constexpr std::string_view kArchiveExtended = "urn:xmpp:mam:2#extended";
+inline constexpr std::string_view kArchiveGroupchatField = "urn:xmpp:mam:2#groupchat-field";
+inline constexpr std::string_view kFulltext = "urn:xmpp:fulltext:0";                      // 0431
+inline constexpr std::string_view kDataValidate = "http://jabber.org/protocol/xdata-validate";
+inline constexpr std::string_view kRetract = "urn:xmpp:message-retract:1";                // 0424
+inline constexpr std::string_view kTombstones = "urn:xmpp:message-retract:1#tombstone";
+inline constexpr std::string_view kReactions = "urn:xmpp:reactions:0";                    // 0444
+inline constexpr std::string_view kJingleMessage = "urn:xmpp:jingle-message:0";           // 0353
 inline constexpr std::string_view kOmemo = "eu.siacs.conversations.axolotl";              // 0384
 inline constexpr std::string_view kOmemo2 = "urn:xmpp:omemo:2";                           // 0384
+
+// Accounts and the service
+inline constexpr std::string_view kPrivateXml = "jabber:iq:private";                  // 0049
+inline constexpr std::string_view kVcardTemp = "vcard-temp";                          // 0054
+inline constexpr std::string_view kBlocking = "urn:xmpp:blocking";                    // 0191
+inline constexpr std::string_view kBlockingErrors = "urn:xmpp:blocking:errors";       // 0191
+inline constexpr std::string_view kReporting = "urn:xmpp:reporting:1";                // 0377
+inline constexpr std::string_view kReportSpam = "urn:xmpp:reporting:spam";            // 0377
+inline constexpr std::string_view kReportAbuse = "urn:xmpp:reporting:abuse";          // 0377
+inline constexpr std::string_view kLastActivity = "jabber:iq:last";                   // 0012
+inline constexpr std::string_view kServerInfo = "http://jabber.org/network/serverinfo";  // 0157
+inline constexpr std::string_view kRegister = "jabber:iq:register";                   // 0077
+inline constexpr std::string_view kRegisterFeature = "http://jabber.org/features/iq-register";
+inline constexpr std::string_view kCommands = "http://jabber.org/protocol/commands";  // 0050
+inline constexpr std::string_view kAdmin = "http://jabber.org/protocol/admin";        // 0133
+inline constexpr std::string_view kExternalServices = "urn:xmpp:extdisco:2";          // 0215
+inline constexpr std::string_view kPreauth = "urn:xmpp:pars:0";                       // 0379
+inline constexpr std::string_view kInvite = "urn:xmpp:invite";                        // 0401
+inline constexpr std::string_view kInviteAccount = "urn:xmpp:invite#create-account";  // 0401
+inline constexpr std::string_view kInviteContact = "urn:xmpp:invite#invite";          // 0401
+inline constexpr std::string_view kIbrToken = "urn:xmpp:ibr-token:0";                 // 0445
 
 }  // namespace xmpp::ns

@@ -60,10 +60,10 @@ TEST_F(Features, TellWhatTheServerIs) {
   ASSERT_NE(identity, nullptr);
   EXPECT_EQ(identity->Attr("category"), "server");
   EXPECT_EQ(identity->Attr("type"), "im");
-  EXPECT_EQ(Vars(query),
-            (std::set<std::string>{std::string(ns::kDiscoInfo), std::string(ns::kDiscoItems),
-                                   std::string(ns::kPing), std::string(ns::kTime),
-                                   std::string(ns::kVersion)}));
+  EXPECT_THAT(Vars(query),
+              testing::IsSupersetOf({std::string(ns::kDiscoInfo), std::string(ns::kDiscoItems),
+                                     std::string(ns::kPing), std::string(ns::kTime),
+                                     std::string(ns::kVersion)}));
 }
 
 TEST_F(Features, TellWhatOnesOwnAccountIs) {
