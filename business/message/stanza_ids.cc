@@ -45,6 +45,15 @@ void StampMessage(xmpp::Stanza* message, const std::vector<std::string>& domains
   bytes.append("/>").append(kEndTag);
 }
 
+std::string WithoutStamp(std::string_view bytes, std::string_view id) {
+  const size_t begin = bytes.rfind("<stanza-id xmlns='");
+  if (begin == std::string_view::npos) return std::string(bytes);
+  std::string end(" id='");
+  end.append(id).append("'/>").append(kEndTag);
+  if (!bytes.substr(begin).ends_with(end)) return std::string(bytes);
+  return std::string(bytes.substr(0, begin)).append(kEndTag);
+}
+
 Feature StanzaIds(std::vector<std::string> domains) {
   Feature feature;
   feature.name = "stanza_ids";

@@ -20,4 +20,8 @@ Feature StanzaIds(std::vector<std::string> domains);
 void StampMessage(xmpp::Stanza* message, const std::vector<std::string>& domains,
                   std::string_view by, std::string_view id);
 
+// The message as it was before StampMessage with `id`: for whom the recipient's archive is none of
+// his business (XEP-0313 §3.5).
+std::string WithoutStamp(std::string_view bytes, std::string_view id);
+
 }  // namespace business
