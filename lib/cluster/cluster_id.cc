@@ -4,6 +4,8 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include <algorithm>
+
 #include "lib/cluster/base32.h"
 #include "lib/cluster/ticket_sealer.h"
 #include "lib/runtime/check.h"
@@ -67,6 +69,14 @@ ClusterId ClusterIdMaker::Make(std::string_view origin, uint64_t number, std::st
 
 std::string ClusterIdText(const ClusterId& id) {
   return Base32(std::string_view(id.data(), id.size()));
+}
+
+std::optional<ClusterId> ParseClusterId(std::string_view text) {
+  const auto bytes = ParseBase32(text);
+  ClusterId id{};
+  if (!bytes || bytes->size() != id.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), id.begin());
+  return id;
 }
 
 std::string EffectId(const ClusterId& id, uint16_t index) {

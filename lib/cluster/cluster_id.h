@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,8 @@ class ClusterIdMaker {
 
 // 26 characters, base32 lower case: how it stands in stanza-id and in logs.
 std::string ClusterIdText(const ClusterId& id);
+// nullopt: not such a text.
+std::optional<ClusterId> ParseClusterId(std::string_view text);
 // Effect id: cluster id and index, 16 + 2 bytes.
 std::string EffectId(const ClusterId& id, uint16_t index);
 

@@ -42,6 +42,18 @@ TEST(ClusterId, IsWrittenInTwentySixLettersAndDigits) {
   EXPECT_EQ(text.find_first_not_of("abcdefghijklmnopqrstuvwxyz234567"), std::string::npos);
 }
 
+TEST(ClusterId, IsReadAsItWasWritten) {
+  const ClusterId id = ClusterIdMaker(kSecret).Make("o", 1, "t", "b");
+  const std::string text = ClusterIdText(id);
+  EXPECT_EQ(ParseClusterId(text), id);
+  std::string last = text;  // 130 bits hold 128: the last two are zero
+  last.back() = last.back() == 'b' ? 'c' : 'b';
+  for (const std::string& other : {std::string(), text + "a", text.substr(1), std::string(26, 'A'),
+                                   std::string(26, '1'), last}) {
+    EXPECT_EQ(ParseClusterId(other), std::nullopt) << other;
+  }
+}
+
 TEST(EffectId, IsTheClusterIdAndTheIndexInBigEndian) {
   ClusterId id;
   id.fill('i');
