@@ -35,6 +35,7 @@ void AddRosterCommands(CLI::App* app, Invocation* invocation);
 void AddSessionCommands(CLI::App* app, Invocation* invocation);
 void AddManagerCommands(CLI::App* app, Invocation* invocation);
 void AddConfigCommands(CLI::App* app, Invocation* invocation);
+void AddTransferCommands(CLI::App* app, Invocation* invocation);
 void AddDoctorCommand(CLI::App* app, Invocation* invocation);
 
 }  // namespace admin

@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
   admin::AddRosterCommands(&app, &invocation);
   admin::AddSessionCommands(&app, &invocation);
   admin::AddManagerCommands(&app, &invocation);
+  admin::AddTransferCommands(&app, &invocation);
   admin::AddConfigCommands(&app, &invocation);
   admin::AddDoctorCommand(&app, &invocation);
   app.footer(admin::kFooter);

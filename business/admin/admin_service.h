@@ -13,6 +13,8 @@
 #include "business/admin/roster_methods.h"
 #include "business/admin/session_kicker.h"
 #include "business/admin/session_methods.h"
+#include "business/admin/user_export.h"
+#include "business/admin/user_import.h"
 #include "business/admin/user_methods.h"
 #include "lib/cluster/session_registry.h"
 #include "lib/runtime/event_loop.h"
@@ -73,6 +75,8 @@ class AdminService {
   SessionKicker ender_;
   UserMethods users_;
   RosterMethods rosters_;
+  UserImport import_;
+  UserExport export_;
   SessionMethods sessions_;
   ManagerMethods managers_;
   Doctor doctor_;

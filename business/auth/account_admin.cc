@@ -70,6 +70,21 @@ Task<Result<Outcome>> AccountAdmin::Add(std::string jid, std::string password) {
   co_return outcome;
 }
 
+Task<Result<Outcome>> AccountAdmin::AddWithKeys(std::string jid,
+                                                std::vector<xmpp::sasl::ScramKeys> keys) {
+  loop_->AssertInLoop();
+  const auto account_jid = BareJid::Parse(jid);
+  if (!account_jid || IsConfusable(account_jid->local())) co_return Outcome::kBadJid;
+  if (!Serves(account_jid->domain())) co_return Outcome::kForeignDomain;
+  if (keys.empty()) co_return Outcome::kBadPassword;
+  Account account;
+  account.jid = *account_jid;
+  account.keys = std::move(keys);
+  Result<Put> put = co_await store_->Add(std::move(account));
+  Result<Outcome> outcome = co_await RaiseVersion(*account_jid, std::move(put));
+  co_return outcome;
+}
+
 Task<Result<Outcome>> AccountAdmin::SetPassword(std::string jid, std::string password) {
   loop_->AssertInLoop();
   const auto account_jid = BareJid::Parse(jid);

@@ -43,6 +43,9 @@ class AccountAdmin {
     kBadPassword,    // empty, over 1023 bytes, or with characters RFC 8265 §4.2 forbids
   };
   runtime::Task<runtime::Result<Outcome>> Add(std::string jid, std::string password);
+  // With what was made of a password elsewhere; kBadPassword: no keys.
+  runtime::Task<runtime::Result<Outcome>> AddWithKeys(std::string jid,
+                                                      std::vector<xmpp::sasl::ScramKeys> keys);
   runtime::Task<runtime::Result<Outcome>> SetPassword(std::string jid, std::string password);
   runtime::Task<runtime::Result<Outcome>> Delete(std::string jid);
   runtime::Task<runtime::Result<Outcome>> SetLocked(std::string jid, bool locked);
