@@ -121,7 +121,7 @@ ExitCode ImportFile(const TransferOptions& options, AdminClient& client, Output&
   if (error.empty() && !import.failure().has_value()) import.Send();
   if (import.failure().has_value()) return output.Fail(*import.failure());
   // What was read before stands; the file mended, the whole may be imported again.
-  if (!error.empty()) return output.Fail({ExitCode::kFailed, error});
+  if (!error.empty()) return output.Fail({ExitCode::kFailed, "UNREADABLE", error});
   return import.Report(reader.notes(), output);
 }
 
@@ -235,7 +235,7 @@ ExitCode ExportFile(const TransferOptions& options, AdminClient& client, Output&
   }
   file.Write(host.empty() ? "</server-data>\n" : "</host>\n</server-data>\n");
   file.Sync();
-  if (!file.error().empty()) return output.Fail({ExitCode::kFailed, file.error()});
+  if (!file.error().empty()) return output.Fail({ExitCode::kFailed, "UNWRITABLE", file.error()});
   if (output.json()) {
     output.WriteJson({{"exported", jids.size()}, {"file", options.file}});
   } else {
