@@ -195,7 +195,8 @@ Task<void> UserImport::Roster(RunPtr run, BareJid owner, Elements query) {
     return Contact(run, owner, query, i);
   };
   co_await Each(query->Elements().size(), kContactsAtOnce, one);
-  run->Good(co_await shard_->registry->RaiseVersion(owner));
+  const auto raised = co_await shard_->registry->RaiseVersion(owner);
+  run->Good(raised);
 }
 
 Task<void> UserImport::Contact(RunPtr run, BareJid owner, Elements query, size_t index) {
@@ -211,8 +212,9 @@ Task<void> UserImport::Contact(RunPtr run, BareJid owner, Elements query, size_t
     after.item = item;
     return after;
   };
+  RosterUpdateOptions options;
   const auto done = co_await shard_->stores->rosters->Update(owner, entry->contact, std::move(set),
-                                                             RosterUpdateOptions{});
+                                                             std::move(options));
   if (!run->Good(done)) co_return;
   if (done->outcome == RosterUpdate::Outcome::kFull) {
     run->Note(owner.ToString(), "the roster is full at " + entry->contact.ToString());
@@ -240,19 +242,21 @@ Task<void> UserImport::Request(RunPtr run, BareJid owner, Elements presence) {
     return after;
   };
   const xmpp::Jid contact = xmpp::Jid::FromNormalized(std::string(from->BareView()));
+  RosterUpdateOptions options;
   const auto done = co_await shard_->stores->rosters->Update(owner, contact, std::move(set),
-                                                             RosterUpdateOptions{});
+                                                             std::move(options));
   if (!run->Good(done)) co_return;
   run->response.set_requests(run->response.requests() + 1);
-  run->Good(co_await shard_->registry->RaiseVersion(owner));
+  const auto raised = co_await shard_->registry->RaiseVersion(owner);
+  run->Good(raised);
 }
 
 Task<void> UserImport::Offline(RunPtr run, BareJid owner, Elements messages) {
   for (const Element* message : messages->Elements()) {
     if (!message->Is("message", ns::kClient)) continue;
     OfflineMessage offline = pie::ReadOffline(*message);
-    const auto added =
-        co_await shard_->stores->offline->Add(owner, std::move(offline), OfflineLimits{});
+    const OfflineLimits limits;
+    const auto added = co_await shard_->stores->offline->Add(owner, std::move(offline), limits);
     if (!run->Good(added)) co_return;
     if (*added == OfflineStore::Append::kFull) {
       run->Note(owner.ToString(), "the offline messages are full");
@@ -292,7 +296,8 @@ Task<void> UserImport::Collection(RunPtr run, BareJid owner, Elements element) {
   if (type == DataType::kVcard) response.set_vcards(response.vcards() + 1);
   if (type == DataType::kBlockList) response.set_blocked(response.blocked() + entries);
   if (type == DataType::kPrivateXml) response.set_private_xml(response.private_xml() + entries);
-  run->Good(co_await shard_->registry->RaiseVersion(owner));
+  const auto raised = co_await shard_->registry->RaiseVersion(owner);
+  run->Good(raised);
 }
 
 Task<void> UserImport::Archive(RunPtr run, BareJid owner, Elements archive) {
@@ -305,7 +310,9 @@ Task<void> UserImport::Archive(RunPtr run, BareJid owner, Elements archive) {
       run->Note(owner.ToString(), "an archived message is none");
     }
     if (entries.empty() || (entries.size() < kArchivedAtOnce && i + 1 < results.size())) continue;
-    const auto places = co_await shard_->stores->archives->Insert(std::exchange(entries, {}));
+    std::vector<ArchiveEntry> batch;
+    batch.swap(entries);
+    const auto places = co_await shard_->stores->archives->Insert(std::move(batch));
     if (!run->Good(places)) co_return;
     run->response.set_archived(run->response.archived() + places->size());
   }
