@@ -85,6 +85,7 @@ Task<void> EndedSessions::TellBroadcast(Ended ended) {
   accounts.insert(accounts.end(), audience.told.begin(), audience.told.end());
   std::vector<ContactRows> read = co_await Read(shard_, std::move(accounts));
   if (IsBack(read.front(), ended.full.resource(), ended.epoch)) co_return;
+  read = co_await WithoutDeaf(shard_, ended.full, std::move(read));
   BroadcastPresence presence;
   presence.from = ended.full;
   presence.epoch = ended.epoch;

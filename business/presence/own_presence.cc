@@ -140,17 +140,23 @@ void OwnPresence::ReadContacts(PresenceAudience audience) {
     if (!told.contains(contact)) accounts.push_back(contact);
   }
   LookUpContacts(&shard(), std::move(accounts), [self = Me()](std::vector<ContactRows> read) {
-    if (!self->Abandoned()) self->OnContactsRead(std::move(read));
+    if (!self->Abandoned()) runtime::Spawn(Filter(self, std::move(read)));
   });
+}
+
+Task<void> OwnPresence::Filter(std::shared_ptr<OwnPresence> self, std::vector<ContactRows> read) {
+  std::vector<ContactRows> left =
+      co_await WithoutDeaf(&self->shard(), self->session_->full(), std::move(read));
+  if (!self->Abandoned()) self->OnContactsRead(std::move(left));
 }
 
 void OwnPresence::OnContactsRead(std::vector<ContactRows> read) {
   const std::set<xmpp::BareJid> shown(audience_.shown.begin(), audience_.shown.end());
-  for (const ContactRows& contact : read) {
+  const std::set<xmpp::BareJid> told(audience_.told.begin(), audience_.told.end());
+  for (ContactRows& contact : read) {
     if (contact.rows && shown.contains(contact.account)) shown_.push_back(contact);
+    if (told.contains(contact.account)) told_.push_back(std::move(contact));
   }
-  read.resize(audience_.told.size());
-  told_ = std::move(read);
   contacts_read_ = true;
   if (first_ && !shard().generation->settled()) ShowLater(kShownAgain);
   PreparedIfRead();

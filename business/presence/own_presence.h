@@ -54,6 +54,7 @@ class OwnPresence final : public Submission, public AccountDelivery {
   cluster::SessionRecord Changed(uint64_t number) const;
   void OnWritten(cluster::SessionRecord record);
   void ReadContacts(PresenceAudience audience);
+  static Task<void> Filter(std::shared_ptr<OwnPresence> self, std::vector<ContactRows> read);
   void OnContactsRead(std::vector<ContactRows> read);
   void PreparedIfRead();
   void ShowLater(int times);

@@ -1,5 +1,6 @@
 #include "business/presence/presence_audience.h"
 
+#include <set>
 #include <string>
 #include <utility>
 
@@ -38,6 +39,33 @@ runtime::Task<PresenceAudience> AudienceOf(Shard* shard, xmpp::BareJid account) 
     co_await shard->audience_filter(account, &audience.shown);
   }
   co_return audience;
+}
+
+runtime::Task<std::vector<ContactRows>> WithoutDeaf(Shard* shard, xmpp::Jid from,
+                                                    std::vector<ContactRows> contacts) {
+  if (!shard->listener_filter) co_return contacts;
+  std::vector<xmpp::BareJid> present;
+  for (const ContactRows& contact : contacts) {
+    // Who is not there hears nothing anyway; of whom Redis does not speak it is asked again.
+    if (!contact.rows || !contact.rows->empty()) present.push_back(contact.account);
+  }
+  std::vector<xmpp::BareJid> listening = present;
+  co_await shard->listener_filter(from, &listening);
+  if (listening.size() == present.size()) co_return contacts;
+  const std::set<xmpp::BareJid> asked(present.begin(), present.end());
+  const std::set<xmpp::BareJid> hears(listening.begin(), listening.end());
+  std::erase_if(contacts, [&](const ContactRows& contact) {
+    return asked.contains(contact.account) && !hears.contains(contact.account);
+  });
+  co_return contacts;
+}
+
+runtime::Task<bool> MayHear(Shard* shard, xmpp::BareJid account, xmpp::BareJid from) {
+  std::vector<xmpp::BareJid> left{account};
+  if (account == from) co_return true;
+  if (shard->audience_filter) co_await shard->audience_filter(from, &left);
+  if (!left.empty() && shard->listener_filter) co_await shard->listener_filter(from, &left);
+  co_return !left.empty();
 }
 
 }  // namespace business

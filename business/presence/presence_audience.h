@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "business/presence/contact_rows.h"
 #include "business/presence/roster_lookup.h"
 #include "lib/runtime/task.h"
 #include "lib/xmpp/jid.h"
@@ -23,5 +24,12 @@ struct PresenceAudience {
 // has trouble, for kAudienceDeadline at most; then without anybody, and `roster` is nullptr.
 inline constexpr uint64_t kAudienceDeadlineMs = 10000;
 runtime::Task<PresenceAudience> AudienceOf(Shard* shard, xmpp::BareJid account);
+
+// Without those of `contacts` who are there and do not want to hear of `from`
+// (Shard::listener_filter).
+runtime::Task<std::vector<ContactRows>> WithoutDeaf(Shard* shard, xmpp::Jid from,
+                                                    std::vector<ContactRows> contacts);
+// `account` hears of `from`: neither has blocked the other.
+runtime::Task<bool> MayHear(Shard* shard, xmpp::BareJid account, xmpp::BareJid from);
 
 }  // namespace business

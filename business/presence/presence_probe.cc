@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "business/presence/presence_audience.h"
 #include "business/presence/resource_presences.h"
 #include "business/presence/roster_lookup.h"
 #include "business/routing/sender_reply.h"
@@ -25,6 +26,11 @@ void PresenceProbe::Prepare() {
 
 runtime::Task<void> PresenceProbe::Run(std::shared_ptr<PresenceProbe> self) {
   Shard& shard = self->session().shard();
+  const bool may = co_await MayHear(&shard, self->account_, self->session().account());
+  if (!may) {  // XEP-0191 §3.3: the server must not respond
+    self->Become(State::kFinished);
+    co_return;
+  }
   const auto subscribed =
       co_await shard.rosters->IsSubscribed(self->account_, self->session().account());
   if (!subscribed) {

@@ -3,7 +3,6 @@
 
 #include <absl/strings/numbers.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,9 +30,6 @@ using Outcome = RosterUpdate::Outcome;
 
 // More changes than that are no shorter than the roster.
 constexpr size_t kMostInterimPushes = 50;
-// A change is answered when everybody has its push, or after so long: who has not got it by then
-// gets it from its retries.
-constexpr std::chrono::milliseconds kPushPatience{1000};
 
 StanzaError Trouble(const runtime::Error& error) {
   if (error.kind == runtime::ErrorKind::kFailed) return StanzaError::InternalServerError();
@@ -98,17 +94,6 @@ Task<IqReply> Get(Shard* shard, Iq iq) {
   co_return Whole(**roster);
 }
 
-Task<void> Issue(Shard* shard, std::shared_ptr<SubscriptionEffects> effects) {
-  auto done = std::make_shared<runtime::OneShot<bool>>();
-  const auto set = [done] {
-    if (!done->is_set()) done->Set(true);
-  };
-  IssueSubscriptionEffects(shard, std::move(*effects), set);
-  if (!done->is_set()) shard->loop->RunAfter(kPushPatience, set);
-  runtime::OneShot<bool>& finished = *done;
-  co_await finished;
-}
-
 StanzaError Refusal(Outcome outcome) {
   if (outcome == Outcome::kFull) return StanzaError::ResourceConstraint("the roster is full");
   return StanzaError::ItemNotFound();
@@ -138,7 +123,7 @@ Task<IqReply> Set(Shard* shard, Iq iq) {
   if (absent || *outcome == Outcome::kFull || *outcome == Outcome::kNoOwner) {
     co_return Refusal(*outcome);
   }
-  co_await Issue(shard, effects);
+  co_await IssueWithPatience(shard, std::move(*effects));
   co_return IqReply::Result();
 }
 

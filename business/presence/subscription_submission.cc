@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "business/feature.h"
+#include "business/routing/feature_set.h"
 #include "business/routing/sender_reply.h"
 #include "business/routing/stanza_reply.h"
 #include "business/session/session.h"
@@ -25,6 +27,8 @@ void SubscriptionSubmission::Prepare() {
 
 runtime::Task<void> SubscriptionSubmission::Run(std::shared_ptr<SubscriptionSubmission> self) {
   Shard& shard = self->session().shard();
+  const bool refused = co_await self->Refused();
+  if (refused) co_return;
   const auto outcome = co_await SendSubscription(&shard, self->stanza_, self->effects_);
   if (self->session().gone()) {
     // What was written is written, and has to be told even if nobody submits it again; another home
@@ -41,6 +45,32 @@ runtime::Task<void> SubscriptionSubmission::Run(std::shared_ptr<SubscriptionSubm
               : StanzaError::ResourceConstraint());
   shard.metrics->CountError(self->error_->condition);
   self->Become(State::kReplyWanted);
+}
+
+// By a feature.
+runtime::Task<bool> SubscriptionSubmission::Refused() {
+  const FeatureSet& features = *session().shard().features;
+  if (!features.HasStage(Stage::kFromClient, xmpp::StanzaKind::kPresence)) co_return false;
+  xmpp::Stanza stanza;
+  stanza.kind = xmpp::StanzaKind::kPresence;
+  stanza.type = stanza_.type;
+  stanza.id = id_;
+  stanza.bytes = stanza_.bytes;
+  StageEvent event{.session = session_, .stanza = &stanza, .from = &session().full(),
+                   .to = &stanza_.to, .resource = nullptr, .id = stanza_.id};
+  runtime::OneShot<StageVerdict> said;
+  features.RunStage(Stage::kFromClient, xmpp::StanzaKind::kPresence, event,
+                    [&said](StageVerdict verdict) { said.Set(std::move(verdict)); });
+  StageVerdict verdict = co_await said;
+  if (session().gone() || std::holds_alternative<Continue>(verdict)) co_return session().gone();
+  if (auto* error = std::get_if<StanzaError>(&verdict)) {
+    session().shard().metrics->CountError(error->condition);
+    error_ = std::make_unique<StanzaError>(std::move(*error));
+    Become(State::kReplyWanted);
+  } else {
+    Become(State::kFinished);
+  }
+  co_return true;
 }
 
 void SubscriptionSubmission::Issue() {

@@ -24,6 +24,8 @@ class SubscriptionSubmission final : public Submission {
  private:
   static runtime::Task<void> Run(std::shared_ptr<SubscriptionSubmission> self);
 
+  runtime::Task<bool> Refused();
+
   const SubscriptionStanza stanza_;
   const std::string id_;  // the stanza's own, for an error
   std::shared_ptr<SubscriptionEffects> effects_ = std::make_shared<SubscriptionEffects>();

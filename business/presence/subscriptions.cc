@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "business/presence/contact_rows.h"
+#include "business/presence/presence_audience.h"
 #include "business/presence/roster_writer.h"
 #include "business/presence/subscription_rules.h"
 #include "business/session/shard.h"
@@ -19,6 +20,7 @@ using xmpp::StanzaType;
 using Outcome = RosterUpdate::Outcome;
 using EffectsPtr = std::shared_ptr<SubscriptionEffects>;
 
+constexpr std::chrono::milliseconds kPushPatience{1000};
 constexpr std::string_view kUnavailable = "<presence type='unavailable'/>";
 
 int64_t NowMs() {
@@ -64,6 +66,7 @@ ServerStanza Delivery(const SubscriptionStanza& stanza) {
 
 // A.3, at `stanza.to`.
 Task<Result<void>> Arrive(Shard* shard, SubscriptionStanza stanza, EffectsPtr effects) {
+  if (effects->blocked && stanza.type == StanzaType::kSubscribe) co_return Result<void>();
   const SubscriptionRequest request{.stanza = stanza.bytes, .stamp = NowMs()};
   RosterChange change;
   change.account = stanza.to;
@@ -83,11 +86,12 @@ Task<Result<void>> Arrive(Shard* shard, SubscriptionStanza stanza, EffectsPtr ef
     co_return Result<void>();
   }
   const SubscriptionStep step = Inbound(stanza.type, update->before, request);
-  if (step.deliver) effects->stanzas->push_back(Delivery(stanza));
+  if (step.deliver && !effects->blocked) effects->stanzas->push_back(Delivery(stanza));
   for (ServerStanza& push : *pushes) effects->stanzas->push_back(std::move(push));
   const SubscriptionEffects::Introduction introduction{stanza.to, stanza.from, step.shows,
                                                        stanza.id};
-  if (step.shows || step.hides) effects->introductions.push_back(introduction);
+  const bool shows = step.shows && !effects->blocked;
+  if (shows || step.hides) effects->introductions.push_back(introduction);
   if (step.reply) {
     SubscriptionStanza reply{StanzaType::kSubscribed, stanza.to, stanza.from,
                              Plain(StanzaType::kSubscribed), {}};
@@ -152,6 +156,17 @@ void IssueSubscriptionEffects(Shard* shard, SubscriptionEffects effects,
   issuing->One();
 }
 
+Task<void> IssueWithPatience(Shard* shard, SubscriptionEffects effects) {
+  auto done = std::make_shared<runtime::OneShot<bool>>();
+  const auto set = [done] {
+    if (!done->is_set()) done->Set(true);
+  };
+  IssueSubscriptionEffects(shard, std::move(effects), set);
+  if (!done->is_set()) shard->loop->RunAfter(kPushPatience, set);
+  runtime::OneShot<bool>& finished = *done;
+  co_await finished;
+}
+
 Task<Result<Outcome>> SendSubscription(Shard* shard, SubscriptionStanza stanza,
                                        EffectsPtr effects) {
   RosterChange change;
@@ -170,12 +185,15 @@ Task<Result<Outcome>> SendSubscription(Shard* shard, SubscriptionStanza stanza,
   const SubscriptionEffects::Introduction introduction{stanza.from, stanza.to, step.shows,
                                                        stanza.id};
   runtime::KillPoint("subscription.between");
+  const bool hears = co_await MayHear(shard, stanza.to, stanza.from);
+  effects->blocked = !hears;
   if (step.route) {
     const auto arrived = co_await Arrive(shard, std::move(stanza), effects);
     if (!arrived) co_return arrived.error();
   }
   // Behind what tells the contact why (§3.1.5, §3.2.2).
-  if (step.shows || step.hides) effects->introductions.push_back(introduction);
+  const bool shows = step.shows && !effects->blocked;
+  if (shows || step.hides) effects->introductions.push_back(introduction);
   co_return update->outcome;
 }
 
@@ -197,6 +215,8 @@ Task<Result<Outcome>> RemoveContact(Shard* shard, xmpp::BareJid account, xmpp::J
   if (!removed || !local || contact.HasResource() || !shard->Serves(local->domain())) {
     co_return update->outcome;
   }
+  const bool hears = co_await MayHear(shard, *local, account);
+  effects->blocked = !hears;
   const Removal removal = Remove(update->before);
   uint64_t number = 0;
   for (const StanzaType type : {StanzaType::kUnsubscribe, StanzaType::kUnsubscribed}) {

@@ -32,11 +32,18 @@ struct SubscriptionEffects {
   std::shared_ptr<std::vector<ServerStanza>> stanzas =
       std::make_shared<std::vector<ServerStanza>>();
   std::vector<Introduction> introductions;
+  // One of the two has blocked the other: what the contact's client would see of it is left out, and
+  // a request is not kept (XEP-0191 §3.3).
+  bool blocked = false;
 };
 
 // `done` is called once, when all are finished; from inside if there are none.
 void IssueSubscriptionEffects(Shard* shard, SubscriptionEffects effects,
                               absl::AnyInvocable<void()> done);
+
+// The same for an iq: it is answered when everybody has its push, or after a second. Who has not got
+// it by then gets it from its retries.
+runtime::Task<void> IssueWithPatience(Shard* shard, SubscriptionEffects effects);
 
 struct SubscriptionStanza {
   xmpp::StanzaType type;  // one of the four

@@ -34,6 +34,14 @@ enum EffectIndex : uint16_t {
   kEffectSubscription = 14,
   kEffectStoredRequest = 15,
   kEffectPubsubEvent = 40,
+  // What a session that ended left: the error to who asked or wrote.
+  kEffectUndelivered = 3,
+  // Copies of a message for one's other clients; rows of an archive, counted from here.
+  kEffectSentCopy = 20,
+  kEffectReceivedCopy = 21,
+  kEffectErrorCopy = 22,
+  kEffectArchiveRow = 1000,
+  kEffectBlockPush = 30,
   kEffectLastItem = 41,
   kEffectServerRequest = 42,
 };

@@ -1,8 +1,10 @@
 #include "business/routing/server_iq.h"
 
 #include <exception>
+#include <optional>
 #include <utility>
 
+#include "business/routing/feature_set.h"
 #include "business/routing/sender_reply.h"
 #include "business/routing/stanza_reply.h"
 #include "business/session/session.h"
@@ -18,6 +20,34 @@ IqReply Thrown(Shard& shard, const char* what) {
   return xmpp::StanzaError::InternalServerError();
 }
 
+// What is answered on behalf of somebody else's account passes the stages as if it went there: who
+// may not reach him (blocking) learns no more than that. nullopt: nobody objects.
+Task<std::optional<xmpp::StanzaError>> Refusal(Shard& shard, Iq iq) {
+  if (!iq.to.HasLocal() || iq.to.BareView() == iq.from.BareView()) co_return std::nullopt;
+  xmpp::Stanza stanza;
+  stanza.kind = xmpp::StanzaKind::kIq;
+  stanza.type = iq.type == IqType::kGet ? xmpp::StanzaType::kGet : xmpp::StanzaType::kSet;
+  stanza.id = iq.id;
+  stanza.bytes = iq.bytes;
+  StageEvent event;
+  event.session = iq.session;
+  event.stanza = &stanza;
+  event.from = &iq.from;
+  event.to = &iq.to;
+  event.id = iq.cluster_id;
+  for (const Stage stage : {Stage::kFromClient, Stage::kToAccount}) {
+    if (!shard.features->HasStage(stage, xmpp::StanzaKind::kIq)) continue;
+    runtime::OneShot<StageVerdict> said;
+    shard.features->RunStage(stage, xmpp::StanzaKind::kIq, event,
+                             [&said](StageVerdict verdict) { said.Set(std::move(verdict)); });
+    StageVerdict verdict = co_await said;
+    if (std::holds_alternative<Continue>(verdict)) continue;
+    if (auto* error = std::get_if<xmpp::StanzaError>(&verdict)) co_return std::move(*error);
+    co_return xmpp::StanzaError::ServiceUnavailable();  // R9: there has to be a reply
+  }
+  co_return std::nullopt;
+}
+
 }  // namespace
 
 ServerIq::ServerIq(std::shared_ptr<Session> session, uint64_t in_seq, const IqHandler* handler,
@@ -31,8 +61,13 @@ void ServerIq::Prepare() {
 Task<void> ServerIq::Run(std::shared_ptr<ServerIq> self) {
   Shard& shard = self->session().shard();
   IqReply reply = xmpp::StanzaError::InternalServerError();
+  std::optional<xmpp::StanzaError> refusal = co_await Refusal(shard, self->iq_);
   try {
-    reply = co_await (*self->handler_)(self->iq_);
+    if (refusal) {
+      reply = *std::move(refusal);
+    } else {
+      reply = co_await (*self->handler_)(self->iq_);
+    }
   } catch (const std::exception& e) {
     reply = Thrown(shard, e.what());
   } catch (...) {

@@ -50,6 +50,9 @@ struct Shard {
   std::function<runtime::Task<void>(xmpp::BareJid account, std::vector<xmpp::BareJid>* contacts)>
       audience_filter;
   // For what is no session: caches that all business servers share.
+  // Takes accounts away that do not want to hear of `from` (blocking); may be empty. As above.
+  std::function<runtime::Task<void>(xmpp::Jid from, std::vector<xmpp::BareJid>* accounts)>
+      listener_filter;
   runtime::RedisClient* redis = nullptr;
   std::vector<std::string> domains;
 

@@ -31,6 +31,7 @@ enum SessionFlag : uint64_t {
   kSessionInactive = 1 << 2,    // XEP-0352
   kSessionInterested = 1 << 3,  // asked for its roster
   kSessionHibernated = 1 << 4,  // no socket, waits for resumption
+  kSessionBlockList = 1 << 5,   // XEP-0191: asked for the block list
 };
 
 struct SessionRecord {

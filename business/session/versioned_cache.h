@@ -1,0 +1,116 @@
+// What is read from SQL for an account, kept by the account's version (design R13).
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "business/session/shard.h"
+#include "lib/runtime/metrics.h"
+#include "lib/runtime/result.h"
+#include "lib/runtime/task.h"
+#include "lib/xmpp/jid.h"
+
+namespace business {
+
+// One per loop, lives on it. `Value` is cheap to copy: a shared_ptr to something immutable.
+template <typename Value>
+class VersionedCache {
+ public:
+  using Load = std::function<runtime::Task<runtime::Result<Value>>(xmpp::BareJid account)>;
+  struct Options {
+    std::string_view collection;              // label of the look-ups' metric; lives for ever
+    std::chrono::milliseconds keep{60000};    // R13: ≤ 60 s
+    size_t max_entries = 100000;              // the oldest goes
+  };
+
+  VersionedCache(Shard* shard, Options options, Load load)
+      : shard_(shard),
+        options_(options),
+        load_(std::move(load)),
+        hits_(CounterOf("hit")),
+        misses_(CounterOf("miss")),
+        unversioned_(CounterOf("no_version")) {}
+
+  // As it was committed when this was asked, or newer. While Redis cannot say the version the store
+  // is read. Errors: the store's.
+  runtime::Task<runtime::Result<Value>> Of(xmpp::BareJid account) {
+    shard_->loop->AssertInLoop();
+    // Before the SQL read: a change that commits in between raises the version above this one, so
+    // what is kept under it is read again.
+    const runtime::Result<uint64_t> version = co_await shard_->registry->Version(account);
+    if (version) {
+      if (const Entry* entry = Valid(account.ToString(), *version)) {
+        hits_.Add();
+        co_return entry->value;
+      }
+    }
+    (version ? misses_ : unversioned_).Add();
+    const uint64_t asked_ms = shard_->loop->NowMs();
+    runtime::Result<Value> loaded = co_await load_(account);
+    if (!loaded) co_return loaded.error();
+    if (version) Keep({account.ToString(), *version, asked_ms, *loaded});
+    co_return loaded;
+  }
+
+  size_t size() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    std::string account;
+    uint64_t version;
+    uint64_t read_ms;  // loop time
+    Value value;
+  };
+  using Entries = std::list<Entry>;
+
+  runtime::Counter& CounterOf(const char* result) {
+    return runtime::Metrics::Get().GetCounter(
+        "xylem_account_data_lookups_total",
+        "Account data looked up: in the cache, in the store, in the store because Redis was away",
+        {{"collection", std::string(options_.collection)}, {"result", result}});
+  }
+  bool Expired(const Entry& entry) const {
+    return shard_->loop->NowMs() >= entry.read_ms + static_cast<uint64_t>(options_.keep.count());
+  }
+  const Entry* Valid(const std::string& account, uint64_t version) const {
+    const auto found = by_account_.find(account);
+    if (found == by_account_.end()) return nullptr;
+    const Entry& entry = *found->second;
+    return entry.version == version && !Expired(entry) ? &entry : nullptr;
+  }
+  void Keep(Entry entry) {
+    if (const auto old = by_account_.find(entry.account); old != by_account_.end()) {
+      // Two that loaded at once: the newer version stays.
+      if (old->second->version > entry.version) return;
+      Drop(old->second);
+    }
+    entries_.push_back(std::move(entry));
+    const auto node = std::prev(entries_.end());
+    by_account_.emplace(node->account, node);
+    while (!entries_.empty() &&
+           (Expired(entries_.front()) || entries_.size() > options_.max_entries)) {
+      Drop(entries_.begin());
+    }
+  }
+  void Drop(typename Entries::iterator entry) {
+    by_account_.erase(entry->account);  // first: its key lives in the entry
+    entries_.erase(entry);
+  }
+
+  Shard* const shard_;
+  const Options options_;
+  const Load load_;
+  runtime::Counter &hits_, &misses_, &unversioned_;
+  Entries entries_;  // the oldest first: they expire in this order
+  absl::flat_hash_map<std::string_view, typename Entries::iterator> by_account_;
+};
+
+}  // namespace business
