@@ -13,6 +13,7 @@
 #include "business/features/private_xml.h"
 #include "business/features/session_establishment.h"
 #include "business/features/software_version.h"
+#include "business/features/spam_report.h"
 #include "business/features/vcard_temp.h"
 #include "business/message/stanza_ids.h"
 #include "business/presence/roster_iq.h"
@@ -22,6 +23,8 @@ namespace business {
 std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   auto answers = std::make_shared<DiscoAnswers>();
   std::vector<Feature> features;
+  // First: what is kept away is not to be archived, copied or pushed.
+  features.push_back(Blocking(world.shard, std::make_shared<BlockLists>(world.shard)));
   features.push_back(SessionEstablishment());
   features.push_back(RosterManagement(world.shard));
   features.push_back(DiscoInfo(answers));
@@ -29,6 +32,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   features.push_back(SoftwareVersion());
   features.push_back(Ping());
   features.push_back(EntityTime());
+  features.push_back(SpamReporting());
   features.push_back(VcardTemp(world.shard));
   features.push_back(PrivateXml(world.shard, {}));
   // First among those that handle messages for an account: what is archived, copied or pushed later
