@@ -2,10 +2,9 @@
 
 #include <memory>
 
-#include "business/features/disco_answers.h"
 #include "business/features/block_lists.h"
 #include "business/features/blocking.h"
-#include "business/features/carbons.h"
+#include "business/features/disco_answers.h"
 #include "business/features/disco_info.h"
 #include "business/features/disco_items.h"
 #include "business/features/entity_time.h"
@@ -43,6 +42,3 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
 }
 
 }  // namespace business
-  // First: what is kept away is not to be archived, copied or pushed.
-  features.push_back(Blocking(world.shard, std::make_shared<BlockLists>(world.shard)));
-  features.push_back(SpamReporting());
