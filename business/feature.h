@@ -25,6 +25,7 @@ struct SessionRecord;
 
 namespace business {
 
+class KeptMessage;
 class Session;
 template <typename T>
 using Task = runtime::Task<T>;
@@ -97,13 +98,14 @@ enum class Stage : uint8_t {
   kFromClient,       // a local session sent it, its `from` is set
   kFromOutside,      // a gateway or component brought it
   kToAccount,        // once per local account it goes to; may change the stanza
+  kStore,            // if a message is to be kept: committed before anybody gets it
   kToResource,       // once per session it goes to; Handled = not to this one
   kNoResource,       // nobody is there to take it
   kSessionOpened,
   kPresenceChanged,  // the session's own availability, priority or status
   kSessionClosed,
 };
-inline constexpr size_t kStages = 8;
+inline constexpr size_t kStages = 9;
 
 enum StanzaKinds : uint8_t {
   kMessages = 1 << 1,  // bit = xmpp::StanzaKind
@@ -119,6 +121,8 @@ struct StageEvent {
   const xmpp::Jid* to = nullptr;
   const cluster::SessionRecord* resource = nullptr;  // kToResource
   cluster::ClusterId id{};
+  // Set in kToAccount by who wants kStore to run; business/message/kept_message.h.
+  std::shared_ptr<KeptMessage> kept;
 };
 
 struct Continue {};

@@ -16,6 +16,8 @@ class Submission : public std::enable_shared_from_this<Submission> {
   enum class State : uint8_t {
     kWaiting,      // nothing was done
     kPreparing,    // reads are under way
+    kStoreWanted,  // Store may run once ownership is confirmed and every earlier one has come so far
+    kStoring,      // what has to be committed before anybody gets it is being committed
     kPrepared,     // its effects may go out when it is its turn
     kIssued,       // they went out
     kRetryWanted,  // some outcome was "not taken": Retry when no earlier one to this recipient retries
@@ -29,6 +31,7 @@ class Submission : public std::enable_shared_from_this<Submission> {
 
   // Starts what has to be read before the effects are known.
   virtual void Prepare() = 0;
+  virtual void Store() {}
   virtual void Issue() {}
   virtual void Retry() {}
   virtual void Reply() {}

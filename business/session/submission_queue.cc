@@ -36,6 +36,7 @@ bool SubmissionQueue::Pump() {
   do {
     again_ = false;
     PrepareReady();
+    StoreReady();
     IssueReady();
     advanced = DropFinished() || advanced;
   } while (again_);
@@ -58,6 +59,19 @@ void SubmissionQueue::PrepareReady() {
       all_issued = false;
       if (items_[i]->barrier()) return;
     }
+  }
+}
+
+void SubmissionQueue::StoreReady() {
+  for (size_t i = 0; i < items_.size(); ++i) {
+    Submission& item = *items_[i];
+    if (item.state() == State::kStoreWanted && check_passed_ >= item.check) {
+      const SubmissionPtr hold = items_[i];  // a step may end the session
+      item.state_ = State::kStoring;
+      item.Store();
+      if (i >= items_.size()) return;
+    }
+    if (items_[i]->state() < State::kStoring) return;
   }
 }
 
@@ -89,6 +103,8 @@ void SubmissionQueue::IssueReady() {
     switch (item->state()) {
       case State::kWaiting:
       case State::kPreparing:
+      case State::kStoreWanted:
+      case State::kStoring:
         may_issue = false;  // and whoever comes behind waits, too
         break;
       case State::kPrepared: {

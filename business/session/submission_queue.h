@@ -44,6 +44,8 @@ class SubmissionQueue {
   void PrepareReady();
   void IssueReady();
   bool MayIssue(size_t index, bool* wait) const;
+  // Commits begin in in_seq order: so they stand in the archive.
+  void StoreReady();
   bool DropFinished();
 
   std::vector<SubmissionPtr> items_;

@@ -12,13 +12,14 @@ namespace {
 using State = Submission::State;
 using Place = SubmissionQueue::Place;
 
-// Does nothing but write down what the queue asks of it: "P1" prepare, "I1" issue, "R1" retry,
-// "A1" answer.
+// Does nothing but write down what the queue asks of it: "P1" prepare, "S1" store, "I1" issue, "R1"
+// retry, "A1" answer.
 class Step final : public Submission {
  public:
   Step(uint64_t in_seq, std::string* log, bool barrier = false)
       : Submission(nullptr, in_seq), log_(log), barrier_(barrier) {}
   void Prepare() override { Note("P"); }
+  void Store() override { Note("S"); }
   void Issue() override { Note("I"); }
   void Retry() override { Note("R"); }
   void Reply() override { Note("A"); }
@@ -77,6 +78,23 @@ TEST_F(SubmissionQueueTest, ReadsAheadAndIssuesInOrder) {
   EXPECT_EQ(Pump(), "") << "the second must not overtake the first";
   first->Set(State::kPrepared);
   EXPECT_EQ(Pump(), "I1 I2");
+}
+
+TEST_F(SubmissionQueueTest, BeginsCommitsInOrderAndOnlyWhenTheOwnerIsConfirmed) {
+  auto first = Push(), second = Push(), third = Push();
+  first->check = 1;
+  Pump();
+  second->Set(State::kStoreWanted);
+  EXPECT_EQ(Pump(), "") << "the first has not come so far";
+  first->Set(State::kStoreWanted);
+  EXPECT_EQ(Pump(), "") << "whose session it is is not known yet";
+  queue_.CheckPassed(1);
+  EXPECT_EQ(Pump(), "S1 S2") << "the second's commit does not wait for the first's";
+  third->Set(State::kPrepared);
+  second->Set(State::kPrepared);
+  EXPECT_EQ(Pump(), "");
+  first->Set(State::kPrepared);
+  EXPECT_EQ(Pump(), "I1 I2 I3");
 }
 
 TEST_F(SubmissionQueueTest, AcceptsTheContiguousPrefixOfWhatIsFinished) {
