@@ -22,7 +22,7 @@ StanzaError UnsupportedPubsub(std::string_view feature) {
   return error;
 }
 
-StanzaError StoreTrouble(const runtime::Error& error) {
+StanzaError PubsubTrouble(const runtime::Error& error) {
   if (error.kind == runtime::ErrorKind::kUnavailable) {
     return StanzaError::ResourceConstraint("the store is busy");
   }

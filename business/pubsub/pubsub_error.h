@@ -13,7 +13,7 @@ xmpp::StanzaError WithPubsub(xmpp::StanzaError error, std::string_view condition
 // feature-not-implemented with `<unsupported feature='…'/>`.
 xmpp::StanzaError UnsupportedPubsub(std::string_view feature);
 // What a store's trouble is to who asked: try again later.
-xmpp::StanzaError StoreTrouble(const runtime::Error& error);
+xmpp::StanzaError PubsubTrouble(const runtime::Error& error);
 
 xmpp::StanzaError NodeIdRequired();
 xmpp::StanzaError NoSuchNode();

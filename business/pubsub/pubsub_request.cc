@@ -171,7 +171,7 @@ Task<PubsubAnswer> GetAffiliations(Verb verb) {
       co_await verb->LookAsOwner(verb.request.owner, verb.request.asker, verb.node);
   if (auto* error = std::get_if<StanzaError>(&looked)) co_return Refuse(*error);
   const auto people = co_await verb->store().Affiliations(verb.request.owner, verb.node);
-  if (!people) co_return Refuse(StoreTrouble(people.error()));
+  if (!people) co_return Refuse(PubsubTrouble(people.error()));
   Element reply = Reply(ns::kPubsubOwner, "affiliations", verb.node);
   const auto add = [&](std::string_view jid, PubsubAffiliation affiliation) {
     Element& child = Inner(&reply)->Add("affiliation", ns::kPubsubOwner);
@@ -221,7 +221,7 @@ Task<PubsubAnswer> GetSubscriptions(Verb verb) {
       co_await verb->LookAsOwner(verb.request.owner, verb.request.asker, verb.node);
   if (auto* error = std::get_if<StanzaError>(&looked)) co_return Refuse(*error);
   const auto people = co_await verb->store().Subscriptions(verb.request.owner, verb.node);
-  if (!people) co_return Refuse(StoreTrouble(people.error()));
+  if (!people) co_return Refuse(PubsubTrouble(people.error()));
   Element reply = Reply(ns::kPubsubOwner, "subscriptions", verb.node);
   for (const PubsubSubscription& one : *people) {
     Element& child = Inner(&reply)->Add("subscription", ns::kPubsubOwner);
@@ -305,7 +305,7 @@ Task<PubsubAnswer> Unsubscribe(Verb verb) {
 Task<PubsubAnswer> MySubscriptions(Verb verb) {
   const Jid me = Jid::FromNormalized(std::string(verb.request.asker.jid.BareView()));
   const auto mine = co_await verb->store().SubscriptionsOf(verb.request.owner, me);
-  if (!mine) co_return Refuse(StoreTrouble(mine.error()));
+  if (!mine) co_return Refuse(PubsubTrouble(mine.error()));
   Element reply = Reply(ns::kPubsub, "subscriptions", verb.node);
   for (const PubsubSubscription& one : *mine) {
     if (!verb.node.empty() && one.node != verb.node) continue;
@@ -330,12 +330,12 @@ Task<PubsubAnswer> MyAffiliations(Verb verb) {
   if (verb.request.asker.service) {
     const auto nodes =
         co_await verb->store().Nodes(verb.request.owner, "", verb->rules().max_nodes);
-    if (!nodes) co_return Refuse(StoreTrouble(nodes.error()));
+    if (!nodes) co_return Refuse(PubsubTrouble(nodes.error()));
     for (const PubsubNode& node : *nodes) add(node.name, PubsubAffiliation::kOwner);
     co_return Say(std::move(reply));
   }
   const auto mine = co_await verb->store().AffiliationsOf(verb.request.owner, me);
-  if (!mine) co_return Refuse(StoreTrouble(mine.error()));
+  if (!mine) co_return Refuse(PubsubTrouble(mine.error()));
   for (const PubsubAffiliate& one : *mine) add(one.node, one.affiliation);
   co_return Say(std::move(reply));
 }

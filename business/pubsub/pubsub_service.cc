@@ -61,7 +61,7 @@ Jid Bare(const Jid& jid) { return Jid::FromNormalized(std::string(jid.BareView()
 PubsubTask<NodeView> PubsubService::Look(Jid owner, PubsubAsker asker, std::string node) const {
   if (node.empty()) co_return NodeIdRequired();
   Result<std::optional<PubsubNode>> found = co_await store_->FindNode(owner, node);
-  if (!found) co_return StoreTrouble(found.error());
+  if (!found) co_return PubsubTrouble(found.error());
   if (!*found) co_return NoSuchNode();
   NodeView view;
   view.node = std::move(**found);
@@ -71,12 +71,12 @@ PubsubTask<NodeView> PubsubService::Look(Jid owner, PubsubAsker asker, std::stri
     co_return view;
   }
   const auto affiliations = co_await store_->AffiliationsOf(owner, Bare(asker.jid));
-  if (!affiliations) co_return StoreTrouble(affiliations.error());
+  if (!affiliations) co_return PubsubTrouble(affiliations.error());
   for (const PubsubAffiliate& one : *affiliations) {
     if (one.node == node) view.affiliation = one.affiliation;
   }
   const auto subscriptions = co_await store_->SubscriptionsOf(owner, Bare(asker.jid));
-  if (!subscriptions) co_return StoreTrouble(subscriptions.error());
+  if (!subscriptions) co_return PubsubTrouble(subscriptions.error());
   for (const PubsubSubscription& one : *subscriptions) {
     if (one.node != node) continue;
     view.subscribed |= one.state == PubsubSubscription::State::kSubscribed;
@@ -106,15 +106,15 @@ PubsubTask<NodeView> PubsubService::LookAsOwner(Jid owner, PubsubAsker asker,
 
 PubsubTask<std::vector<NodeView>> PubsubService::VisibleNodes(Jid owner, PubsubAsker asker) const {
   const auto nodes = co_await store_->Nodes(owner, "", rules_.max_nodes);
-  if (!nodes) co_return StoreTrouble(nodes.error());
+  if (!nodes) co_return PubsubTrouble(nodes.error());
   std::vector<PubsubAffiliate> affiliations;
   std::vector<PubsubSubscription> subscriptions;
   if (!asker.service) {
     auto his = co_await store_->AffiliationsOf(owner, Bare(asker.jid));
-    if (!his) co_return StoreTrouble(his.error());
+    if (!his) co_return PubsubTrouble(his.error());
     affiliations = std::move(*his);
     auto subscribed = co_await store_->SubscriptionsOf(owner, Bare(asker.jid));
-    if (!subscribed) co_return StoreTrouble(subscribed.error());
+    if (!subscribed) co_return PubsubTrouble(subscribed.error());
     subscriptions = std::move(*subscribed);
   }
   std::vector<NodeView> visible;
@@ -139,7 +139,7 @@ PubsubTask<std::vector<NodeView>> PubsubService::VisibleNodes(Jid owner, PubsubA
 
 PubsubTask<DataForm> PubsubService::MetaData(Jid owner, NodeView view) const {
   const auto people = co_await store_->Subscriptions(owner, view.node.name);
-  if (!people) co_return StoreTrouble(people.error());
+  if (!people) co_return PubsubTrouble(people.error());
   DataForm form = DataForm::Of("result", ns::kPubsubMetaData);
   view.config.AddMetaData(&form);
   form.Add("pubsub#creation_date", "text-single", xmpp::DateTimeText(view.node.created_ms));
@@ -153,9 +153,9 @@ PubsubTask<PubsubEvent> PubsubService::EventOf(Jid owner, std::string node, Node
                                                Element content) const {
   PubsubEvent event;
   auto affiliates = co_await store_->Affiliations(owner, node);
-  if (!affiliates) co_return StoreTrouble(affiliates.error());
+  if (!affiliates) co_return PubsubTrouble(affiliates.error());
   auto subscriptions = co_await store_->Subscriptions(owner, node);
-  if (!subscriptions) co_return StoreTrouble(subscriptions.error());
+  if (!subscriptions) co_return PubsubTrouble(subscriptions.error());
   event.node = std::move(node);
   event.config = std::move(config);
   event.content = std::move(content);
@@ -201,7 +201,7 @@ PubsubTask<Outcome> PubsubService::PutItems(Jid owner, PublishRequest request, N
     if (!create) co_return Outcome::kDone;
     Result<Put> put = co_await store_->CreateNode(owner, std::move(node), std::vector<PubsubAffiliate>(),
                                                    rules_.max_nodes);
-    if (!put) co_return StoreTrouble(put.error());
+    if (!put) co_return PubsubTrouble(put.error());
     switch (*put) {
       case Put::kDone:
         co_return Outcome::kDone;
@@ -222,7 +222,7 @@ PubsubTask<Outcome> PubsubService::PutItems(Jid owner, PublishRequest request, N
     publish.expected_version = 0;  // one that somebody made meanwhile is judged anew
   }
   Result<PubsubPublished> published = co_await store_->Publish(owner, std::move(publish));
-  if (!published) co_return StoreTrouble(published.error());
+  if (!published) co_return PubsubTrouble(published.error());
   switch (published->outcome) {
     case Outcome::kFull:
       co_return TooManyNodes();
@@ -293,7 +293,7 @@ PubsubTask<PubsubEvents> PubsubService::Retract(Jid owner, PubsubAsker asker, st
   if (!publisher && !MayConfigure(view.affiliation, asker)) co_return StanzaError::Forbidden();
   if (ids.empty()) co_return WithPubsub(StanzaError::BadRequest(), "item-required");
   const auto gone = co_await store_->Retract(owner, node, ids);
-  if (!gone) co_return StoreTrouble(gone.error());
+  if (!gone) co_return PubsubTrouble(gone.error());
   if (!*gone) co_return NoSuchNode();
   if ((*gone)->empty() && !repeated) co_return StanzaError::ItemNotFound("no such item");
   PubsubEvents events;
@@ -323,7 +323,7 @@ PubsubTask<PubsubEvents> PubsubService::Create(Jid owner, PubsubAsker asker, std
   const Result<Put> put =
       co_await store_->CreateNode(
       owner, std::move(made), std::vector<PubsubAffiliate>(), rules_.max_nodes);
-  if (!put) co_return StoreTrouble(put.error());
+  if (!put) co_return PubsubTrouble(put.error());
   if (*put == Put::kExists && repeated) co_return PubsubEvents();
   auto error = ErrorOf(*put);
   if (error) co_return *error;
@@ -341,7 +341,7 @@ PubsubTask<PubsubEvents> PubsubService::Configure(Jid owner, PubsubAsker asker, 
     if (wrong) co_return *wrong;
     const Result<Put> put =
         co_await store_->Configure(owner, node, config.Write(), view.node.version);
-    if (!put) co_return StoreTrouble(put.error());
+    if (!put) co_return PubsubTrouble(put.error());
     if (*put == Put::kConflict) continue;
     auto error = ErrorOf(*put);
     if (error) co_return *error;
@@ -378,7 +378,7 @@ PubsubTask<PubsubEvents> PubsubService::Delete(Jid owner, PubsubAsker asker, std
   PubsubResult<PubsubEvent> event = co_await EventOf(owner, node, view.config, std::move(content));
   if (auto* error = std::get_if<StanzaError>(&event)) co_return *error;
   const Result<Put> put = co_await store_->DeleteNode(owner, node);
-  if (!put) co_return StoreTrouble(put.error());
+  if (!put) co_return PubsubTrouble(put.error());
   auto error = ErrorOf(*put);
   if (error) co_return *error;
   PubsubEvents events;
@@ -392,7 +392,7 @@ PubsubTask<PubsubEvents> PubsubService::Purge(Jid owner, PubsubAsker asker,
   if (auto* error = std::get_if<StanzaError>(&looked)) co_return *error;
   NodeView& view = std::get<NodeView>(looked);
   const Result<Put> put = co_await store_->Purge(owner, node);
-  if (!put) co_return StoreTrouble(put.error());
+  if (!put) co_return PubsubTrouble(put.error());
   auto error = ErrorOf(*put);
   if (error) co_return *error;
   PubsubEvents events;
@@ -411,7 +411,7 @@ PubsubTask<PubsubEvents> PubsubService::SetAffiliations(
   PubsubResult<NodeView> looked = co_await LookAsOwner(owner, asker, node);
   if (auto* error = std::get_if<StanzaError>(&looked)) co_return *error;
   const auto before = co_await store_->Affiliations(owner, node);
-  if (!before) co_return StoreTrouble(before.error());
+  if (!before) co_return PubsubTrouble(before.error());
   if (before->size() + affiliates.size() > rules_.max_affiliations) {
     co_return StanzaError::PolicyViolation("too many affiliations");
   }
@@ -420,7 +420,7 @@ PubsubTask<PubsubEvents> PubsubService::SetAffiliations(
     one.jid = Bare(one.jid);
   }
   const Result<Put> put = co_await store_->SetAffiliations(owner, std::move(affiliates));
-  if (!put) co_return StoreTrouble(put.error());
+  if (!put) co_return PubsubTrouble(put.error());
   auto error = ErrorOf(*put);
   if (error) co_return *error;
   co_return PubsubEvents();
@@ -442,7 +442,7 @@ PubsubTask<PubsubEvents> PubsubService::SetSubscriptions(
       put = co_await store_->Unsubscribe(owner, node, jid, "");
       if (put && *put == Put::kMissing) put = Put::kDone;
     }
-    if (!put) co_return StoreTrouble(put.error());
+    if (!put) co_return PubsubTrouble(put.error());
     if (*put == Put::kFull) {
       co_return WithPubsub(StanzaError::PolicyViolation(), "too-many-subscriptions");
     }
@@ -471,7 +471,7 @@ PubsubTask<ItemsAnswer> PubsubService::Items(Jid owner, PubsubAsker asker,
     if (query.anchor && query.anchor->empty()) query.anchor.reset();
   }
   Result<PubsubPage> page = co_await store_->Items(owner, query);
-  if (!page) co_return StoreTrouble(page.error());
+  if (!page) co_return PubsubTrouble(page.error());
   if (page->node_missing) co_return NoSuchNode();
   if (page->item_not_found) co_return StanzaError::ItemNotFound("no such item");
   ItemsAnswer answer;
@@ -518,7 +518,7 @@ PubsubTask<PubsubEvents> PubsubService::Subscribe(Jid owner, PubsubAsker asker, 
   subscription.jid = subscriber;
   const Result<Put> put =
       co_await store_->Subscribe(owner, std::move(subscription), rules_.max_subscriptions);
-  if (!put) co_return StoreTrouble(put.error());
+  if (!put) co_return PubsubTrouble(put.error());
   if (*put == Put::kFull) {
     co_return WithPubsub(StanzaError::PolicyViolation(), "too-many-subscriptions");
   }
@@ -530,7 +530,7 @@ PubsubTask<PubsubEvents> PubsubService::Subscribe(Jid owner, PubsubAsker asker, 
   }
   std::vector<std::string> nodes(1, node);
   const auto newest = co_await store_->Newest(owner, std::move(nodes));
-  if (!newest) co_return StoreTrouble(newest.error());
+  if (!newest) co_return PubsubTrouble(newest.error());
   for (const PubsubNewest& one : *newest) {
     PubsubEvent event;
     event.node = node;
@@ -550,7 +550,7 @@ PubsubTask<PubsubEvents> PubsubService::Unsubscribe(Jid owner, PubsubAsker asker
   PubsubResult<NodeView> looked = co_await Look(owner, asker, node);
   if (auto* error = std::get_if<StanzaError>(&looked)) co_return *error;
   const Result<Put> put = co_await store_->Unsubscribe(owner, node, subscriber, "");
-  if (!put) co_return StoreTrouble(put.error());
+  if (!put) co_return PubsubTrouble(put.error());
   if (*put == Put::kMissing && !repeated) {
     StanzaError missing = WithPubsub(StanzaError::UnexpectedRequest(), "not-subscribed");
     missing.type = xmpp::ErrorType::kCancel;  // §6.2.3.2

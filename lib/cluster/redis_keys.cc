@@ -64,6 +64,10 @@ std::string SessionsKey(std::string_view tag) { return AccountKey(tag, "sessions
 std::string EpochKey(std::string_view tag) { return AccountKey(tag, "epoch"); }
 std::string DoneKey(std::string_view tag) { return AccountKey(tag, "done"); }
 std::string VersionKey(std::string_view tag) { return AccountKey(tag, "ver"); }
+std::string PubsubVersionKey(std::string_view tag) { return AccountKey(tag, "pub"); }
+std::string CapsKey(std::string_view what) {
+  return Concat({"x:{c:", ComputeTag(what), "}:caps"});
+}
 std::string DirectedKey(std::string_view tag) { return AccountKey(tag, "directed"); }
 std::string LastPresenceKey(std::string_view tag) { return AccountKey(tag, "last"); }
 std::string OutboxKey(std::string_view tag, std::string_view session_hex) {

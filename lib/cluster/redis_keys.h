@@ -44,6 +44,11 @@ std::string WasKey(std::string_view tag);
 // epoch); a hint, the account's keys decide
 constexpr int kDueBuckets = 16;
 std::string DueKey(int bucket);
+// x:{tag}:pub – version of the account's nodes and items (PEP): a word that never comes again
+std::string PubsubVersionKey(std::string_view tag);
+// x:{c:<tag of `what`>}:caps – what clients with these capabilities want to be notified of;
+// `what`: a hash, or a session and what it says of itself
+std::string CapsKey(std::string_view what);
 // x:{m:<manager>.<incarnation hex>}:lease – string with time to live
 std::string ManagerLeaseKey(std::string_view manager, uint64_t incarnation);
 // x:{m:<manager>.<incarnation hex>}:accounts – set of bare JIDs; written before bind, so a superset

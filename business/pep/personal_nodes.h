@@ -1,0 +1,89 @@
+// What all of PEP shares on a loop: the pubsub core over accounts' nodes, who asks, and who is told
+// (XEP-0163).
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "business/pep/caps_cache.h"
+#include "business/pep/event_fanout.h"
+#include "business/pep/last_items.h"
+#include "business/pubsub/pubsub_service.h"
+#include "lib/cluster/cluster_id.h"
+#include "lib/runtime/result.h"
+#include "lib/runtime/task.h"
+#include "lib/xmpp/jid.h"
+
+namespace business {
+
+struct Shard;
+
+struct PepOptions {
+  PubsubRules rules;
+  // Notifications that an account's changes may cause, per second and at once (attacks.md row 41).
+  // 0: no limit.
+  uint32_t notifications_per_second = 1000;
+  uint32_t notification_burst = 20000;
+};
+
+// One per loop, lives on it.
+class PersonalNodes {
+ public:
+  PersonalNodes(Shard* shard, PepOptions options);
+
+  // First asked for when stanzas are handled: the stores are there by then.
+  const PubsubService& service();
+  CapsCache& caps() { return *caps_; }
+  const std::shared_ptr<CapsCache>& shared_caps() { return caps_; }
+  LastItems& last_items() { return last_items_; }
+  Shard& shard() { return *shard_; }
+
+  // `who` as `owner` sees him. Errors: the store's.
+  runtime::Task<runtime::Result<PubsubAsker>> AskerOf(xmpp::BareJid owner, xmpp::Jid who);
+  static PubsubAsker OwnerOf(const xmpp::Jid& account);
+
+  // The nodes have changed: remembers that, and sends the events to whom they concern. Comes back
+  // when their managers have answered for the first time, or after a second. `first`: number of the
+  // first event among those of this cause.
+  runtime::Task<void> Tell(xmpp::BareJid owner, PubsubEvents events, cluster::ClusterId cause,
+                           uint32_t first = 0);
+  // False: this account's changes have caused too much lately.
+  bool MayNotify(const xmpp::BareJid& owner);
+
+ private:
+  // Who of an event's node is told, of those whose rows were read.
+  struct Listener {
+    xmpp::BareJid account;
+    bool presence = false;             // the owner and he see each other's presence, or it is he
+    bool bare = false;                 // subscribed explicitly, with his bare JID
+    std::vector<std::string> resources;  // subscribed explicitly, with these
+  };
+  struct Bucket {
+    double tokens;
+    uint64_t at_ms;
+  };
+
+  runtime::Task<void> TellOne(xmpp::BareJid owner, PubsubEvent event, cluster::ClusterId cause,
+                              uint32_t number);
+  runtime::Task<std::vector<Listener>> ListenersOf(xmpp::BareJid owner, const PubsubEvent* event);
+  runtime::Task<void> Send(xmpp::BareJid owner, const PubsubEvent* event,
+                           std::vector<Listener> listeners, std::vector<ContactRows> rows,
+                           cluster::ClusterId cause, uint32_t number);
+  bool IsTold(const Listener& listener, const cluster::SessionRecord& row, std::string_view node,
+              bool any_interested);
+  void Spend(const xmpp::BareJid& owner, size_t notifications);
+  Bucket& BucketOf(const std::string& owner);
+
+  Shard* const shard_;
+  const PepOptions options_;
+  const std::shared_ptr<CapsCache> caps_;
+  LastItems last_items_;
+  std::unique_ptr<PubsubService> service_;
+  absl::flat_hash_map<std::string, Bucket> buckets_;  // of those who notified lately
+};
+
+}  // namespace business
