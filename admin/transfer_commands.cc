@@ -118,7 +118,7 @@ ExitCode ImportFile(const TransferOptions& options, AdminClient& client, Output&
   Import import(&client);
   PieReader reader([&import](PieUser user) { return import.Take(std::move(user)); });
   const std::string error = reader.Read(options.file);
-  if (error.empty() && !import.failure().has_value()) import.Send();
+  if (!import.failure().has_value()) import.Send();
   if (import.failure().has_value()) return output.Fail(*import.failure());
   // What was read before stands; the file mended, the whole may be imported again.
   if (!error.empty()) return output.Fail({ExitCode::kFailed, "UNREADABLE", error});

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import concurrent.futures
 import glob
+import importlib.util
 import os
 import re
 import subprocess
@@ -91,6 +92,16 @@ def play_all(tally, cluster, plays):
                 tally.add(name, error)
 
 
+def load_module(folder, path):
+    """By its folder, too: suites may have files of one name."""
+    name = f"{folder}_{os.path.basename(path)[:-3]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 def python_suite(folder):
     """Modules test_*.py of tests/<folder>; each offers TESTS: name → coroutine function or function
     that takes the preset."""
@@ -99,7 +110,7 @@ def python_suite(folder):
         directory = os.path.join(ROOT, "tests", folder)
         sys.path.insert(0, directory)
         for path in sorted(glob.glob(os.path.join(directory, "test_*.py"))):
-            module = __import__(os.path.basename(path)[:-3])
+            module = load_module(folder, path)
             if hasattr(module, "PACKAGES"):
                 packages.ensure(module.PACKAGES)
             for name, test in module.TESTS.items():
