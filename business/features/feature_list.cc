@@ -15,9 +15,27 @@
 #include "business/features/spam_report.h"
 #include "business/features/vcard_temp.h"
 #include "business/message/stanza_ids.h"
+#include "business/pep/entity_caps.h"
+#include "business/pep/pep.h"
 #include "business/presence/roster_iq.h"
 
 namespace business {
+
+namespace {
+
+// Nodes of accounts, and who wants to hear of them.
+void AddPep(const FeatureWorld& world, std::vector<Feature>* features) {
+  auto nodes = std::make_shared<PersonalNodes>(world.shard, world.pep);
+  auto items = std::make_shared<PresenceItems>(nodes);
+  auto learner = std::make_shared<CapsLearner>(world.shard, nodes->shared_caps());
+  learner->SetOnKnown([items](const std::shared_ptr<Session>& session, const Interests& interests) {
+    items->OnKnown(session, interests);
+  });
+  features->push_back(EntityCaps(std::move(learner)));
+  features->push_back(Pep(std::move(nodes), std::move(items)));
+}
+
+}  // namespace
 
 std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   auto answers = std::make_shared<DiscoAnswers>();
@@ -37,6 +55,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   // First among those that handle messages for an account: what is archived, copied or pushed later
   // carries the id, and no forged one.
   features.push_back(StanzaIds(world.domains));
+  AddPep(world, &features);
   *answers = DiscoAnswers::Of(features);
   return features;
 }

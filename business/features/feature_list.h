@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "business/feature.h"
+#include "business/pep/pep_options.h"
 
 namespace business {
 
@@ -16,6 +17,7 @@ struct FeatureWorld {
   // Stores, registry, links. Complete only once the first stanza is handled: a feature keeps the
   // pointer and looks nothing up while it is made.
   Shard* shard = nullptr;
+  PepOptions pep = {};
 };
 
 // In stage order. Of a default-constructed world: for what is declared, not to be run.

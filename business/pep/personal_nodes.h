@@ -12,6 +12,7 @@
 #include "business/pep/caps_cache.h"
 #include "business/pep/event_fanout.h"
 #include "business/pep/last_items.h"
+#include "business/pep/pep_options.h"
 #include "business/pubsub/pubsub_service.h"
 #include "lib/cluster/cluster_id.h"
 #include "lib/runtime/result.h"
@@ -21,14 +22,6 @@
 namespace business {
 
 struct Shard;
-
-struct PepOptions {
-  PubsubRules rules;
-  // Notifications that an account's changes may cause, per second and at once (attacks.md row 41).
-  // 0: no limit.
-  uint32_t notifications_per_second = 1000;
-  uint32_t notification_burst = 20000;
-};
 
 // One per loop, lives on it.
 class PersonalNodes {

@@ -12,6 +12,7 @@
 #include "business/pubsub/node_access.h"
 #include "business/pubsub/node_config.h"
 #include "business/pubsub/pubsub_event.h"
+#include "business/pubsub/pubsub_rules.h"
 #include "business/store/pubsub_store.h"
 #include "lib/runtime/task.h"
 #include "lib/xmpp/data_form.h"
@@ -25,15 +26,6 @@ template <typename T>
 using PubsubResult = std::variant<T, xmpp::StanzaError>;
 template <typename T>
 using PubsubTask = runtime::Task<PubsubResult<T>>;
-
-struct PubsubRules {
-  NodeConfig defaults;
-  NodeConfigLimits limits;
-  uint32_t max_nodes = 1000;           // of an owner
-  uint32_t max_subscriptions = 1000;   // of a node
-  uint32_t max_affiliations = 1000;    // of a node
-  uint32_t answer_bytes = 1 << 20;     // items of one answer; the rest is for the next page
-};
 
 struct PublishRequest {
   std::string node;

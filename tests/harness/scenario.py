@@ -20,15 +20,23 @@ Matching is relaxed: what the play writes must be there; other attributes and ch
 or text matches anything; `scansion:absent="true"` on a child forbids it; an attribute value of
 `{scansion:none}` forbids the attribute, `{capture:NAME}` takes it for a later `${NAME}`. "X receives nothing" means nothing before the answer to a ping.
 "X receives in any order:" takes several stanzas.
+
+"X befriends Y" or "X befriends Y in GROUP" makes contacts of two, who see each other's presence; the group
+is in X's roster. "X is available and wants:" with the names of pubsub nodes sends presence with a capabilities
+hash nobody has seen before, and answers when the server asks for it (XEP-0115).
 """
 
 import asyncio
+import base64
+import hashlib
 import re
+import secrets
 import xml.etree.ElementTree as ET
 
 from xmpp import Client
 
 SCANSION = "{https://matthewwild.co.uk/projects/scansion}"
+DISCO_INFO = "http://jabber.org/protocol/disco#info"
 PROLOGUE = ("<wrap xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "
             "xmlns:scansion='https://matthewwild.co.uk/projects/scansion'>")
 
@@ -118,6 +126,10 @@ class Stage:
             await self.clients.pop(actor).close()
         elif action == "drops":
             self.clients.pop(actor).abort()
+        elif action.startswith("befriends "):
+            self.befriend(play, actor, *action.removeprefix("befriends ").partition(" in ")[::2])
+        elif action == "is available and wants":
+            await self.become_available(actor, body.split())
         elif action == "sends":
             self.clients[actor].send(self.fill(body))
         elif action == "receives nothing":
@@ -129,6 +141,53 @@ class Stage:
             await self.receive(self.clients[actor], expected, action != "receives")
         else:
             raise ValueError(f"no such action: '{action}'")
+
+    def befriend(self, play, actor, other, group):
+        mine, theirs = (play.actors[name]["jid"].partition("/")[0] for name in (actor, other))
+        self.cluster.ctl("roster", "set", mine, theirs, "--subscription", "both", "--mirror",
+                         *(["--group", group] if group else []))
+
+    async def become_available(self, actor, nodes):
+        client = self.clients[actor]
+        name = "play " + secrets.token_hex(8)
+        features = sorted([DISCO_INFO, *(f"{node}+notify" for node in nodes)])
+        text = "".join([f"client/bot//{name}<", *(f"{feature}<" for feature in features)])
+        ver = base64.b64encode(hashlib.sha1(text.encode()).digest()).decode()
+        asked = asyncio.Event()
+
+        def on_stanza(stanza):
+            query = stanza.find(f"{{{DISCO_INFO}}}query")
+            if stanza.get("type") != "get" or query is None:
+                client.inbox.put_nowait(stanza)
+                return
+            client.send(f"<iq type='result' id='{stanza.get('id')}' to='{stanza.get('from')}'>"
+                        f"<query xmlns='{DISCO_INFO}' node='{query.get('node')}'>"
+                        f"<identity category='client' type='bot' name='{name}'/>"
+                        + "".join(f"<feature var='{feature}'/>" for feature in features) + "</query></iq>")
+            asked.set()
+
+        client.on_stanza = on_stanza
+        client.send("<presence><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' "
+                    f"node='urn:example:play' ver='{ver}'/></presence>")
+        await asked.wait()
+        client.send(f"<iq type='get' id='heard-{name[-8:]}' to='{self.cluster.domain}'>"
+                    "<ping xmlns='urn:xmpp:ping'/></iq>")
+        await self.pong(client, f"heard-{name[-8:]}")
+
+    @staticmethod
+    async def pong(client, ident):
+        """Waits for an answer and leaves what came before it in its order."""
+        before = []
+        while True:
+            element = await client.next()
+            if element.get("id") == ident:
+                break
+            before.append(element)
+        after = []
+        while not client.inbox.empty():
+            after.append(client.inbox.get_nowait())
+        for element in before + after:
+            client.inbox.put_nowait(element)
 
     def capture(self, expected, actual):
         for name, value in expected.attrib.items():
