@@ -27,61 +27,52 @@ std::chrono::nanoseconds ThreadCpuTime() {
 
 }  // namespace
 
-SqliteQuery::SqliteQuery(SqliteQuery&& other) noexcept
-    : connection_(other.connection_),
-      statement_(std::exchange(other.statement_, nullptr)),
-      ok_(other.ok_) {}
+class SqliteConnection::Statement : public SqlStatement {
+ public:
+  Statement(SqliteConnection* connection, sqlite3_stmt* statement)
+      : connection_(connection), statement_(statement) {}
+  ~Statement() override { sqlite3_finalize(statement_); }
 
-SqliteQuery::~SqliteQuery() {
-  if (statement_ == nullptr) return;
-  sqlite3_reset(statement_);
-  sqlite3_clear_bindings(statement_);
-}
-
-SqliteQuery&& SqliteQuery::Bind(int parameter, std::string_view text) && {
-  if (ok_) {
+  bool BindText(int parameter, std::string_view text) override {
     // A view of nothing has no data, which SQLite would take for NULL.
-    ok_ =
-        connection_->Note(sqlite3_bind_text(statement_, parameter, text.empty() ? "" : text.data(),
-                                            static_cast<int>(text.size()), SQLITE_TRANSIENT));
+    return connection_->Note(sqlite3_bind_text(statement_, parameter,
+                                               text.empty() ? "" : text.data(),
+                                               static_cast<int>(text.size()), SQLITE_TRANSIENT));
   }
-  return std::move(*this);
-}
-
-SqliteQuery&& SqliteQuery::Bind(int parameter, int64_t number) && {
-  if (ok_) ok_ = connection_->Note(sqlite3_bind_int64(statement_, parameter, number));
-  return std::move(*this);
-}
-
-SqliteQuery&& SqliteQuery::BindBlob(int parameter, std::string_view bytes) && {
-  if (ok_) {
-    ok_ = connection_->Note(sqlite3_bind_blob(statement_, parameter,
-                                              bytes.empty() ? "" : bytes.data(),
-                                              static_cast<int>(bytes.size()), SQLITE_TRANSIENT));
+  bool BindInt(int parameter, int64_t number) override {
+    return connection_->Note(sqlite3_bind_int64(statement_, parameter, number));
   }
-  return std::move(*this);
-}
+  bool BindBlob(int parameter, std::string_view bytes) override {
+    return connection_->Note(sqlite3_bind_blob(statement_, parameter,
+                                               bytes.empty() ? "" : bytes.data(),
+                                               static_cast<int>(bytes.size()), SQLITE_TRANSIENT));
+  }
+  Stepped Step() override {
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return Stepped::kRow;
+    if (code == SQLITE_DONE) return Stepped::kEnd;
+    connection_->Note(code);
+    return Stepped::kFailed;
+  }
+  std::string Text(int column) const override {
+    const void* bytes = sqlite3_column_blob(statement_, column);
+    const int size = sqlite3_column_bytes(statement_, column);
+    if (bytes == nullptr) return {};
+    return std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
+  }
+  int64_t Int(int column) const override { return sqlite3_column_int64(statement_, column); }
+  bool IsNull(int column) const override {
+    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+  }
+  void Reset() override {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+  }
 
-bool SqliteQuery::Step() {
-  if (!ok_) return false;
-  const int code = sqlite3_step(statement_);
-  if (code == SQLITE_ROW) return true;
-  if (code != SQLITE_DONE) ok_ = connection_->Note(code);
-  return false;
-}
-
-std::string SqliteQuery::Text(int column) const {
-  const void* bytes = sqlite3_column_blob(statement_, column);
-  const int size = sqlite3_column_bytes(statement_, column);
-  return bytes == nullptr ? std::string()
-                          : std::string(static_cast<const char*>(bytes), static_cast<size_t>(size));
-}
-
-int64_t SqliteQuery::Int(int column) const { return sqlite3_column_int64(statement_, column); }
-
-bool SqliteQuery::IsNull(int column) const {
-  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
-}
+ private:
+  SqliteConnection* const connection_;
+  sqlite3_stmt* const statement_;
+};
 
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const Options& options) {
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(options));
@@ -113,7 +104,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const Options& 
 }
 
 SqliteConnection::~SqliteConnection() {
-  for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+  statements_.clear();
   if (db_ != nullptr) sqlite3_close(db_);
 }
 
@@ -122,14 +113,16 @@ void SqliteConnection::Abandon() {
   sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
-SqliteQuery SqliteConnection::Query(std::string_view sql) {
+SqlQuery SqliteConnection::Query(std::string_view sql) {
   const auto known = statements_.find(sql);
-  if (known != statements_.end()) return SqliteQuery(this, known->second, true);
+  if (known != statements_.end()) return SqlQuery(known->second.get());
   sqlite3_stmt* statement = nullptr;
-  const bool ok = Note(sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
-                                          SQLITE_PREPARE_PERSISTENT, &statement, nullptr));
-  if (ok) statements_.emplace(sql, statement);
-  return SqliteQuery(this, statement, ok);
+  if (!Note(sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                               SQLITE_PREPARE_PERSISTENT, &statement, nullptr))) {
+    return SqlQuery(nullptr);
+  }
+  const auto kept = statements_.emplace(sql, std::make_unique<Statement>(this, statement)).first;
+  return SqlQuery(kept->second.get());
 }
 
 bool SqliteConnection::Execute(const std::string& sql) {

@@ -5,17 +5,17 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "business/store/group_committer.h"
-#include "business/store/store_operation.h"
+#include "business/store/sql_database.h"
 #include "business/store/store_reader.h"
 #include "lib/runtime/result.h"
-#include "lib/runtime/task.h"
 
 namespace business {
 
-// Thread-safe; answers come on the loop given. Must be destroyed before those loops.
-class SqliteDatabase {
+// Outcomes of writes as GroupCommitter says.
+class SqliteDatabase : public SqlDatabase {
  public:
   struct Options {
     std::string path;
@@ -27,23 +27,9 @@ class SqliteDatabase {
   // Opens or makes the file and migrates it. Start-up only: blocks.
   static runtime::Result<std::unique_ptr<SqliteDatabase>> Open(Options options);
 
-  // `work` runs inside a transaction with others; an Error undoes it alone. Answered when synced;
-  // outcomes as GroupCommitter says.
-  template <typename T>
-  runtime::Task<runtime::Result<T>> Write(runtime::EventLoop* loop, StoreWork<T> work) {
-    auto answered = std::make_shared<runtime::OneShot<runtime::Result<T>>>();
-    writer_->Submit(std::make_unique<TypedStoreOperation<T>>(loop, std::move(work), answered));
-    auto& answer = *answered;  // g++ 12 copies what `co_await *x` names
-    runtime::Result<T> result = co_await answer;
-    co_return result;
-  }
-  template <typename T>
-  runtime::Task<runtime::Result<T>> Read(runtime::EventLoop* loop, StoreWork<T> work) {
-    auto answered = std::make_shared<runtime::OneShot<runtime::Result<T>>>();
-    reader_->Submit(std::make_unique<TypedStoreOperation<T>>(loop, std::move(work), answered));
-    auto& answer = *answered;  // g++ 12 copies what `co_await *x` names
-    runtime::Result<T> result = co_await answer;
-    co_return result;
+  void Submit(Kind kind, StoreOperationPtr operation) override {
+    kind == Kind::kWrite ? writer_->Submit(std::move(operation))
+                         : reader_->Submit(std::move(operation));
   }
 
   const std::string& path() const { return options_.path; }

@@ -14,7 +14,7 @@ using runtime::Result;
 constexpr int64_t kApplicationId = 0x58594c4d;  // "XYLM": tells our files from others'
 
 Result<int64_t> Pragma(SqliteConnection& connection, std::string_view sql) {
-  SqliteQuery query = connection.Query(sql);
+  SqlQuery query = connection.Query(sql);
   if (query.Step()) return query.Int(0);
   return connection.LastError();
 }

@@ -4,15 +4,15 @@
 
 #include <utility>
 
-#include "business/store/sqlite_account_data_store.h"
-#include "business/store/sqlite_account_store.h"
-#include "business/store/sqlite_archive_store.h"
-#include "business/store/sqlite_domain_store.h"
-#include "business/store/sqlite_generation_store.h"
-#include "business/store/sqlite_offline_store.h"
-#include "business/store/sqlite_owner_store.h"
-#include "business/store/sqlite_pubsub_store.h"
-#include "business/store/sqlite_roster_store.h"
+#include "business/store/sql_account_data_store.h"
+#include "business/store/sql_account_store.h"
+#include "business/store/sql_archive_store.h"
+#include "business/store/sql_domain_store.h"
+#include "business/store/sql_generation_store.h"
+#include "business/store/sql_offline_store.h"
+#include "business/store/sql_owner_store.h"
+#include "business/store/sql_pubsub_store.h"
+#include "business/store/sql_roster_store.h"
 
 namespace business {
 
@@ -33,9 +33,9 @@ Result<Integrity> CheckFile(const std::string& path) {
   auto connection = SqliteConnection::Open({.path = path, .read_only = true});
   if (!connection) return connection.error();
   Integrity found;
-  SqliteQuery version = (*connection)->Query("PRAGMA user_version");
+  SqlQuery version = (*connection)->Query("PRAGMA user_version");
   if (version.Step()) found.schema = version.Int(0);
-  SqliteQuery check = (*connection)->Query("PRAGMA quick_check(1)");
+  SqlQuery check = (*connection)->Query("PRAGMA quick_check(1)");
   if (!check.Step()) return (*connection)->LastError();
   found.text = check.Text(0);
   return found;
@@ -54,45 +54,45 @@ SqliteStore::~SqliteStore() {
 }
 
 std::unique_ptr<AccountStore> SqliteStore::Accounts(EventLoop* loop) {
-  return std::make_unique<SqliteAccountStore>(database_.get(), loop);
+  return std::make_unique<SqlAccountStore>(database_.get(), loop);
 }
 
 std::unique_ptr<cluster::GenerationStore> SqliteStore::Generations(EventLoop* loop) {
-  return std::make_unique<SqliteGenerationStore>(database_.get(), loop);
+  return std::make_unique<SqlGenerationStore>(database_.get(), loop);
 }
 
 std::unique_ptr<OwnerStore> SqliteStore::Owners(EventLoop* loop) {
-  return std::make_unique<SqliteOwnerStore>(database_.get(), loop);
+  return std::make_unique<SqlOwnerStore>(database_.get(), loop);
 }
 
 std::unique_ptr<RosterStore> SqliteStore::Rosters(EventLoop* loop) {
-  return std::make_unique<SqliteRosterStore>(database_.get(), loop);
+  return std::make_unique<SqlRosterStore>(database_.get(), loop);
 }
 
 std::unique_ptr<OfflineStore> SqliteStore::Offline(EventLoop* loop) {
-  return std::make_unique<SqliteOfflineStore>(database_.get(), loop);
+  return std::make_unique<SqlOfflineStore>(database_.get(), loop);
 }
 
 std::unique_ptr<ArchiveStore> SqliteStore::Archives(EventLoop* loop) {
-  return std::make_unique<SqliteArchiveStore>(database_.get(), loop);
+  return std::make_unique<SqlArchiveStore>(database_.get(), loop);
 }
 
 std::unique_ptr<AccountDataStore> SqliteStore::AccountData(EventLoop* loop) {
-  return std::make_unique<SqliteAccountDataStore>(database_.get(), loop);
+  return std::make_unique<SqlAccountDataStore>(database_.get(), loop);
 }
 
 std::unique_ptr<PubsubStore> SqliteStore::Pubsub(EventLoop* loop) {
-  return std::make_unique<SqlitePubsubStore>(database_.get(), loop);
+  return std::make_unique<SqlPubsubStore>(database_.get(), loop);
 }
 
 std::unique_ptr<DomainStore> SqliteStore::Domains(EventLoop* loop) {
-  return std::make_unique<SqliteDomainStore>(database_.get(), loop);
+  return std::make_unique<SqlDomainStore>(database_.get(), loop);
 }
 
 Task<Result<Store::Report>> SqliteStore::Check(EventLoop* loop) {
   if (checking_.exchange(true)) co_return Error::Unavailable("a check is running already");
   const auto began = std::chrono::steady_clock::now();
-  StoreWork<bool> write = [](SqliteConnection& connection) -> Result<bool> {
+  StoreWork<bool> write = [](SqlConnection& connection) -> Result<bool> {
     if (!connection
              .Query("INSERT INTO probe VALUES (1, unixepoch()) "
                     "ON CONFLICT (id) DO UPDATE SET stamp = excluded.stamp")
@@ -101,7 +101,7 @@ Task<Result<Store::Report>> SqliteStore::Check(EventLoop* loop) {
     }
     return true;
   };
-  Result<bool> written = co_await database_->Write<bool>(loop, std::move(write));
+  Result<bool> written = co_await database_->Write<bool>(loop, {}, std::move(write));
   if (!written) {
     checking_ = false;
     co_return written.error();

@@ -6,47 +6,55 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "business/store/sql_connection.h"
 #include "lib/runtime/event_loop.h"
 #include "lib/runtime/result.h"
 #include "lib/runtime/task.h"
 
 namespace business {
 
-class SqliteConnection;
+// Bare JIDs of those whose collections an operation writes.
+using StoreOwners = std::vector<std::string>;
 
 // Run and Fail happen on a store thread, Answer on `loop`.
 class StoreOperation {
  public:
-  explicit StoreOperation(runtime::EventLoop* asked_on) : loop(asked_on) {}
+  StoreOperation(runtime::EventLoop* asked_on, StoreOwners owned)
+      : loop(asked_on), owners(std::move(owned)) {}
   virtual ~StoreOperation() = default;
-  // False: it failed and is to be undone, alone.
-  virtual bool Run(SqliteConnection& connection) = 0;
+  // False: it failed and is to be undone, alone. May run again after it was undone.
+  virtual bool Run(SqlConnection& connection) = 0;
   virtual bool failed() const = 0;
   // Replaces the outcome of an operation that did not fail by itself.
   virtual void Fail(const runtime::Error& error) = 0;
   virtual void Answer() = 0;
 
   runtime::EventLoop* const loop;
+  const StoreOwners owners;
   const std::chrono::steady_clock::time_point asked = std::chrono::steady_clock::now();
 };
 
 using StoreOperationPtr = std::unique_ptr<StoreOperation>;
 
 template <typename T>
-using StoreWork = absl::AnyInvocable<runtime::Result<T>(SqliteConnection&)>;
+using StoreWork = absl::AnyInvocable<runtime::Result<T>(SqlConnection&)>;
 
 template <typename T>
 class TypedStoreOperation : public StoreOperation {
  public:
   using Answered = std::shared_ptr<runtime::OneShot<runtime::Result<T>>>;
 
-  TypedStoreOperation(runtime::EventLoop* asked_on, StoreWork<T> work, Answered answered)
-      : StoreOperation(asked_on), work_(std::move(work)), answered_(std::move(answered)) {}
+  TypedStoreOperation(runtime::EventLoop* asked_on, StoreOwners owned, StoreWork<T> work,
+                      Answered answered)
+      : StoreOperation(asked_on, std::move(owned)),
+        work_(std::move(work)),
+        answered_(std::move(answered)) {}
 
-  bool Run(SqliteConnection& connection) override {
+  bool Run(SqlConnection& connection) override {
     result_.emplace(work_(connection));
     return result_->has_value();
   }

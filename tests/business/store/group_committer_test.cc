@@ -51,7 +51,7 @@ std::unique_ptr<SqliteDatabase> OpenDatabase(const std::string& path,
 }
 
 StoreWork<int> Put(int number) {
-  return [number](SqliteConnection& connection) -> Result<int> {
+  return [number](SqlConnection& connection) -> Result<int> {
     if (!connection.Query("INSERT INTO account VALUES (?1, 'd', 0, 0, 0)")
              .Bind(1, "u" + std::to_string(number))
              .Run()) {
@@ -62,8 +62,8 @@ StoreWork<int> Put(int number) {
 }
 
 StoreWork<int64_t> Count() {
-  return [](SqliteConnection& connection) -> Result<int64_t> {
-    SqliteQuery row = connection.Query("SELECT count(*) FROM account");
+  return [](SqlConnection& connection) -> Result<int64_t> {
+    SqlQuery row = connection.Query("SELECT count(*) FROM account");
     if (!row.Step()) return connection.LastError();
     return row.Int(0);
   };
@@ -78,7 +78,8 @@ class GroupCommit : public ::testing::Test {
   }
   runtime::EventLoop& loop() { return loops_.at(0); }
   auto StartPut(int number) {
-    return StartOn(loop(), [this, number] { return database_->Write<int>(&loop(), Put(number)); });
+    return StartOn(loop(),
+                   [this, number] { return database_->Write<int>(&loop(), {}, Put(number)); });
   }
   Result<int> PutOne(int number) {
     auto written = StartPut(number);
@@ -111,7 +112,7 @@ TEST_F(GroupCommit, UndoesOnlyTheOperationThatFails) {
   for (int i = 0; i < 50; ++i) {
     good.push_back(StartPut(i));
     bad.push_back(StartOn(loop(), [this, i] {
-      StoreWork<int> work = [i](SqliteConnection& connection) -> Result<int> {
+      StoreWork<int> work = [i](SqlConnection& connection) -> Result<int> {
         // Half of it works.
         Result<int> half = Put(1000 + i)(connection);
         if (!half) return half.error();
@@ -120,7 +121,7 @@ TEST_F(GroupCommit, UndoesOnlyTheOperationThatFails) {
         }
         return 0;
       };
-      return database_->Write<int>(&loop(), std::move(work));
+      return database_->Write<int>(&loop(), {}, std::move(work));
     }));
   }
   for (auto& write : good) EXPECT_TRUE(write.get());
@@ -150,12 +151,12 @@ TEST_F(GroupCommit, RefusesWhatDoesNotFitIntoTheQueue) {
   auto held = std::make_shared<std::promise<void>>();
   // A write that holds the writer until the others have been asked for.
   auto blocker = StartOn(loop(), [this, go, held] {
-    StoreWork<int> work = [go, held](SqliteConnection&) -> Result<int> {
+    StoreWork<int> work = [go, held](SqlConnection&) -> Result<int> {
       held->set_value();
       go->get_future().wait();
       return 0;
     };
-    return database_->Write<int>(&loop(), std::move(work));
+    return database_->Write<int>(&loop(), {}, std::move(work));
   });
   held->get_future().wait();
   for (int i = 0; i < 100; ++i) writes.push_back(StartPut(i));
@@ -259,7 +260,7 @@ pid_t StartWriter(const std::string& path, int out, int first, int step, int cou
     std::vector<std::future<Result<int>>> writes;
     const auto start = [&](int number) {
       return StartOn(loops.at(0), [&loops, &database, number] {
-        return database->Write<int>(&loops.at(0), Put(number));
+        return database->Write<int>(&loops.at(0), {}, Put(number));
       });
     };
     constexpr int kWindow = 8;
@@ -310,13 +311,13 @@ TEST(CrashSafety, KeepsEverythingThatWasAnswered) {
 
     auto connection = SqliteConnection::Open({.path = path});
     ASSERT_TRUE(connection) << connection.error().message;
-    SqliteQuery check = (*connection)->Query("PRAGMA integrity_check");
+    SqlQuery check = (*connection)->Query("PRAGMA integrity_check");
     ASSERT_TRUE(check.Step());
     EXPECT_EQ(check.Text(0), "ok");
     for (const int one : answered) {
-      SqliteQuery row = (*connection)
-                            ->Query("SELECT 1 FROM account WHERE jid = ?1")
-                            .Bind(1, "u" + std::to_string(one));
+      SqlQuery row = (*connection)
+                         ->Query("SELECT 1 FROM account WHERE jid = ?1")
+                         .Bind(1, "u" + std::to_string(one));
       EXPECT_TRUE(row.Step()) << one << " was answered and is gone";
     }
     next += 100000;

@@ -3,7 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include "business/store/sqlite_archive_rows.h"
+#include "business/store/sql_archive_rows.h"
 #include "business/store/sqlite_schema.h"
 #include "business/store/store.h"
 #include "tests/business/store/store_fixture.h"
@@ -126,7 +126,7 @@ TEST(ArchivePlans, WalkAnIndexInOrder) {
   EXPECT_EQ(statements.size(), 18u);
   for (const std::string& sql : statements) {
     const std::string explain = "EXPLAIN QUERY PLAN " + sql;
-    SqliteQuery row = (*connection)->Query(explain);
+    SqlQuery row = (*connection)->Query(explain);
     bool searches = false;
     while (row.Step()) {
       const std::string step = row.Text(3);
@@ -151,9 +151,9 @@ TEST(Reading, IsOfOneMoment) {
   runtime::LoopGroup loops("test", 1);
   const auto counts = RunOn(loops.at(0), [&] {
     StoreWork<std::pair<int64_t, int64_t>> work =
-        [&](SqliteConnection& connection) -> runtime::Result<std::pair<int64_t, int64_t>> {
+        [&](SqlConnection& connection) -> runtime::Result<std::pair<int64_t, int64_t>> {
       const auto count = [&connection] {
-        SqliteQuery row = connection.Query("SELECT count(*) FROM account");
+        SqlQuery row = connection.Query("SELECT count(*) FROM account");
         return row.Step() ? row.Int(0) : -1;
       };
       const int64_t before = count();
@@ -180,12 +180,12 @@ TEST(ReadBudget, EndsAReadThatLooksThroughTooMuch) {
   runtime::LoopGroup loops("test", 1);
   const auto count_to = [&](int64_t number) {
     return RunOn(loops.at(0), [&] {
-      StoreWork<int64_t> work = [number](SqliteConnection& connection) -> runtime::Result<int64_t> {
-        SqliteQuery row = connection
-                              .Query(
-                                  "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n "
-                                  "WHERE x < ?1) SELECT count(*) FROM n")
-                              .Bind(1, number);
+      StoreWork<int64_t> work = [number](SqlConnection& connection) -> runtime::Result<int64_t> {
+        SqlQuery row = connection
+                           .Query(
+                               "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n "
+                               "WHERE x < ?1) SELECT count(*) FROM n")
+                           .Bind(1, number);
         if (row.Step()) return row.Int(0);
         return connection.LastError();
       };
@@ -219,7 +219,7 @@ TEST(Migrations, GoThroughEachStepOnceAndUndoOneThatFails) {
   EXPECT_NE(refused.error().message.find("schema version 2"), std::string::npos);
   EXPECT_FALSE(connection.Execute("SELECT * FROM b"));
   EXPECT_TRUE(Migrate(connection, second));
-  SqliteQuery row = connection.Query("SELECT x, y FROM a");
+  SqlQuery row = connection.Query("SELECT x, y FROM a");
   ASSERT_TRUE(row.Step());
   EXPECT_EQ(row.Int(0), 7);
   EXPECT_TRUE(row.IsNull(1));

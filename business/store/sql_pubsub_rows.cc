@@ -1,10 +1,10 @@
-#include "business/store/sqlite_pubsub_rows.h"
+#include "business/store/sql_pubsub_rows.h"
 
 #include <algorithm>
 #include <chrono>
 #include <string>
 
-#include "business/store/sqlite_owner_store.h"
+#include "business/store/sql_owner_store.h"
 
 namespace business {
 
@@ -29,22 +29,22 @@ constexpr std::pair<PubsubAffiliation, std::string_view> kAffiliations[] = {
     {PubsubAffiliation::kOwner, "owner"},
 };
 
-Result<bool> StandsSo(SqliteConnection& connection, int64_t node, const PubsubItem& item) {
-  SqliteQuery row = connection
-                        .Query(
-                            "SELECT 1 FROM pubsub_item WHERE node = ?1 AND id = ?2 AND "
-                            "publisher = ?3 AND payload = ?4")
-                        .Bind(1, node)
-                        .Bind(2, item.id)
-                        .Bind(3, item.publisher.ToString())
-                        .BindBlob(4, item.payload);
+Result<bool> StandsSo(SqlConnection& connection, int64_t node, const PubsubItem& item) {
+  SqlQuery row = connection
+                     .Query(
+                         "SELECT 1 FROM pubsub_item WHERE node = ?1 AND id = ?2 AND "
+                         "publisher = ?3 AND payload = ?4")
+                     .Bind(1, node)
+                     .Bind(2, item.id)
+                     .Bind(3, item.publisher.ToString())
+                     .BindBlob(4, item.payload);
   const bool stands = row.Step();
   if (!row.ok()) return connection.LastError();
   return stands;
 }
 
 // Behind all others: one that is published anew is the newest again (§7.1.2).
-bool PutItem(SqliteConnection& connection, int64_t node, const PubsubItem& item) {
+bool PutItem(SqlConnection& connection, int64_t node, const PubsubItem& item) {
   return connection.Query("DELETE FROM pubsub_item WHERE node = ?1 AND id = ?2")
              .Bind(1, node)
              .Bind(2, item.id)
@@ -61,16 +61,15 @@ bool PutItem(SqliteConnection& connection, int64_t node, const PubsubItem& item)
              .Run();
 }
 
-Result<std::vector<std::string>> Trim(SqliteConnection& connection, int64_t node,
-                                      uint32_t max_items) {
+Result<std::vector<std::string>> Trim(SqlConnection& connection, int64_t node, uint32_t max_items) {
   int64_t last = 0;
   {
-    SqliteQuery row = connection
-                          .Query(
-                              "SELECT number FROM pubsub_item WHERE node = ?1 "
-                              "ORDER BY number DESC LIMIT 1 OFFSET ?2")
-                          .Bind(1, node)
-                          .Bind(2, int64_t{std::max(max_items, 1u)});
+    SqlQuery row = connection
+                       .Query(
+                           "SELECT number FROM pubsub_item WHERE node = ?1 "
+                           "ORDER BY number DESC LIMIT 1 OFFSET ?2")
+                       .Bind(1, node)
+                       .Bind(2, int64_t{std::max(max_items, 1u)});
     if (!row.Step()) {
       if (!row.ok()) return connection.LastError();
       return std::vector<std::string>();
@@ -79,7 +78,7 @@ Result<std::vector<std::string>> Trim(SqliteConnection& connection, int64_t node
   }
   std::vector<std::string> ids;
   {
-    SqliteQuery row =
+    SqlQuery row =
         connection
             .Query("SELECT id FROM pubsub_item WHERE node = ?1 AND number <= ?2 ORDER BY number")
             .Bind(1, node)
@@ -96,7 +95,7 @@ Result<std::vector<std::string>> Trim(SqliteConnection& connection, int64_t node
   return ids;
 }
 
-Result<bool> AllStandSo(SqliteConnection& connection, int64_t node,
+Result<bool> AllStandSo(SqlConnection& connection, int64_t node,
                         const std::vector<PubsubItem>& items) {
   for (const PubsubItem& item : items) {
     const Result<bool> stands = StandsSo(connection, node, item);
@@ -118,7 +117,7 @@ Outcome OutcomeOf(Put put) {
 
 }  // namespace
 
-PubsubNodeRow ReadPubsubNode(const SqliteQuery& row) {
+PubsubNodeRow ReadPubsubNode(const SqlQuery& row) {
   return {.id = row.Int(0),
           .node = {.name = row.Text(1),
                    .type = row.Text(2),
@@ -127,7 +126,7 @@ PubsubNodeRow ReadPubsubNode(const SqliteQuery& row) {
                    .created_ms = row.Int(5)}};
 }
 
-PubsubItem ReadPubsubItem(const SqliteQuery& row, int first) {
+PubsubItem ReadPubsubItem(const SqlQuery& row, int first) {
   return {.id = row.Text(first + 1),
           .publisher = Jid::FromNormalized(row.Text(first + 2)),
           .payload = row.Text(first + 3),
@@ -135,20 +134,20 @@ PubsubItem ReadPubsubItem(const SqliteQuery& row, int first) {
           .number = row.Int(first)};
 }
 
-Result<std::optional<PubsubNodeRow>> FindPubsubNode(SqliteConnection& connection,
+Result<std::optional<PubsubNodeRow>> FindPubsubNode(SqlConnection& connection,
                                                     std::string_view owner, std::string_view name) {
-  SqliteQuery row = connection
-                        .Query("SELECT " PUBSUB_NODE_COLUMNS
-                               " FROM owner o JOIN pubsub_node n ON n.owner = o.id "
-                               "WHERE o.jid = ?1 AND n.name = ?2")
-                        .Bind(1, owner)
-                        .Bind(2, name);
+  SqlQuery row = connection
+                     .Query("SELECT " PUBSUB_NODE_COLUMNS
+                            " FROM owner o JOIN pubsub_node n ON n.owner = o.id "
+                            "WHERE o.jid = ?1 AND n.name = ?2")
+                     .Bind(1, owner)
+                     .Bind(2, name);
   if (row.Step()) return std::optional(ReadPubsubNode(row));
   if (!row.ok()) return connection.LastError();
   return std::optional<PubsubNodeRow>();
 }
 
-Result<Put> CreatePubsubNode(SqliteConnection& connection, std::string_view owner,
+Result<Put> CreatePubsubNode(SqlConnection& connection, std::string_view owner,
                              const PubsubNode& node, const std::vector<PubsubAffiliate>& affiliates,
                              uint32_t max_nodes) {
   const auto id = FindOwner(connection, owner);
@@ -158,22 +157,22 @@ Result<Put> CreatePubsubNode(SqliteConnection& connection, std::string_view owne
   if (!found) return found.error();
   if (*found) return Put::kExists;
   {
-    SqliteQuery row =
+    SqlQuery row =
         connection.Query("SELECT count(*) FROM pubsub_node WHERE owner = ?1").Bind(1, **id);
     if (!row.Step()) return connection.LastError();
     if (row.Int(0) >= int64_t{max_nodes}) return Put::kFull;
   }
   int64_t number = 0;
   {
-    SqliteQuery row = connection
-                          .Query(
-                              "INSERT INTO pubsub_node (owner, name, type, config, version, "
-                              "created) VALUES (?1, ?2, ?3, ?4, 1, ?5) RETURNING id")
-                          .Bind(1, **id)
-                          .Bind(2, node.name)
-                          .Bind(3, node.type)
-                          .BindBlob(4, node.config)
-                          .Bind(5, node.created_ms != 0 ? node.created_ms : NowMs());
+    SqlQuery row = connection
+                       .Query(
+                           "INSERT INTO pubsub_node (owner, name, type, config, version, "
+                           "created) VALUES (?1, ?2, ?3, ?4, 1, ?5) RETURNING id")
+                       .Bind(1, **id)
+                       .Bind(2, node.name)
+                       .Bind(3, node.type)
+                       .BindBlob(4, node.config)
+                       .Bind(5, node.created_ms != 0 ? node.created_ms : NowMs());
     if (!row.Step()) return connection.LastError();
     number = row.Int(0);
   }
@@ -183,8 +182,7 @@ Result<Put> CreatePubsubNode(SqliteConnection& connection, std::string_view owne
   return Put::kDone;
 }
 
-bool PutPubsubAffiliate(SqliteConnection& connection, int64_t node,
-                        const PubsubAffiliate& affiliate) {
+bool PutPubsubAffiliate(SqlConnection& connection, int64_t node, const PubsubAffiliate& affiliate) {
   const auto known =
       std::find_if(std::begin(kAffiliations), std::end(kAffiliations),
                    [&](const auto& one) { return one.first == affiliate.affiliation; });
@@ -212,7 +210,7 @@ PubsubAffiliation ParsePubsubAffiliation(std::string_view name) {
   return PubsubAffiliation::kNone;
 }
 
-Result<PubsubPublished> PublishItems(SqliteConnection& connection, std::string_view owner,
+Result<PubsubPublished> PublishItems(SqlConnection& connection, std::string_view owner,
                                      const PubsubPublish& publish) {
   PubsubPublished published;
   auto node = FindPubsubNode(connection, owner, publish.node);

@@ -2,7 +2,7 @@
 #include <array>
 #include <utility>
 
-#include "business/store/sqlite_archive_rows.h"
+#include "business/store/sql_archive_rows.h"
 
 namespace business {
 
@@ -102,7 +102,7 @@ std::string MatchExpression(std::string_view text, std::string_view contact) {
 
 class Search {
  public:
-  Search(SqliteConnection& connection, const ArchiveRecord& archive, const ArchiveQuery& query)
+  Search(SqlConnection& connection, const ArchiveRecord& archive, const ArchiveQuery& query)
       : connection_(connection),
         archive_(archive),
         query_(query),
@@ -170,7 +170,7 @@ class Search {
     int64_t low = archive_.RowId(1), high = archive_.RowId(archive_.position) + 1;
     while (low < high) {
       const int64_t middle = low + (high - low) / 2;
-      SqliteQuery row =
+      SqlQuery row =
           connection_.Query("SELECT id, stamp FROM archive_row WHERE id >= ?1 AND id < ?2 LIMIT 1")
               .Bind(1, middle)
               .Bind(2, high);
@@ -187,21 +187,21 @@ class Search {
   }
 
   // Parameters that a text does not use may be bound all the same, up to its highest: the limit.
-  SqliteQuery Bound(const std::string& sql, int64_t limit) {
-    SqliteQuery query = connection_.Query(sql)
-                            .Bind(1, range_.above)
-                            .Bind(2, range_.below)
-                            .Bind(3, archive_.id)
-                            .Bind(4, query_.with.BareView())
-                            .Bind(5, query_.with.resource())
-                            .Bind(6, limit);
+  SqlQuery Bound(const std::string& sql, int64_t limit) {
+    SqlQuery query = connection_.Query(sql)
+                         .Bind(1, range_.above)
+                         .Bind(2, range_.below)
+                         .Bind(3, archive_.id)
+                         .Bind(4, query_.with.BareView())
+                         .Bind(5, query_.with.resource())
+                         .Bind(6, limit);
     if (words_.empty()) return query;
     return std::move(query).Bind(7, words_);
   }
   const Statement& Sql() const { return StatementFor(!words_.empty(), WithOf(query_)); }
 
   bool Count() {
-    SqliteQuery row = Bound(Sql().count, int64_t{query_.count_up_to} + 1);
+    SqlQuery row = Bound(Sql().count, int64_t{query_.count_up_to} + 1);
     if (!row.Step()) return Failed();
     if (row.Int(0) <= int64_t{query_.count_up_to}) {
       page_.count = static_cast<uint32_t>(row.Int(0));
@@ -210,8 +210,7 @@ class Search {
   }
 
   bool ReadPage() {
-    SqliteQuery row =
-        Bound(query_.backward ? Sql().backward : Sql().forward, int64_t{query_.max} + 1);
+    SqlQuery row = Bound(query_.backward ? Sql().backward : Sql().forward, int64_t{query_.max} + 1);
     while (row.Step()) page_.rows.push_back(ReadArchiveRow(row));
     if (!row.ok()) return Failed();
     page_.complete = page_.rows.size() <= query_.max;
@@ -236,7 +235,7 @@ class Search {
     named.erase(std::unique(named.begin(), named.end()), named.end());
     for (const int64_t id : named) {
       range_ = {.above = id - 1, .below = id + 1};
-      SqliteQuery row = Bound(Sql().forward, 1);
+      SqlQuery row = Bound(Sql().forward, 1);
       if (row.Step()) page_.rows.push_back(ReadArchiveRow(row));
       if (!row.ok()) return connection_.LastError();
     }
@@ -265,7 +264,7 @@ class Search {
     if (query_.flip) std::reverse(rows.begin(), rows.end());
   }
 
-  SqliteConnection& connection_;
+  SqlConnection& connection_;
   const ArchiveRecord& archive_;
   const ArchiveQuery& query_;
   const std::string words_;
@@ -287,7 +286,7 @@ std::vector<std::string> ArchiveQueryStatements() {
   return all;
 }
 
-Result<ArchivePage> QueryArchive(SqliteConnection& connection, std::string_view owner,
+Result<ArchivePage> QueryArchive(SqlConnection& connection, std::string_view owner,
                                  const ArchiveQuery& query) {
   if (query.max > kArchivePage || query.ids.size() > kArchivePage) {
     return Error::Failed("a page of the archive has at most 250 rows");

@@ -1,8 +1,8 @@
-#include "business/store/sqlite_account_data_store.h"
+#include "business/store/sql_account_data_store.h"
 
 #include <utility>
 
-#include "business/store/sqlite_owner_store.h"
+#include "business/store/sql_owner_store.h"
 
 namespace business {
 
@@ -37,11 +37,11 @@ std::string_view TypeName(DataType type) {
 // One collection inside a transaction.
 class Collection {
  public:
-  Collection(SqliteConnection& connection, int64_t owner, std::string_view type)
+  Collection(SqlConnection& connection, int64_t owner, std::string_view type)
       : connection_(connection), owner_(owner), type_(type) {}
 
   Result<int64_t> Version() {
-    SqliteQuery row =
+    SqlQuery row =
         connection_.Query("SELECT version FROM collection WHERE owner = ?1 AND type = ?2")
             .Bind(1, owner_)
             .Bind(2, type_);
@@ -51,24 +51,24 @@ class Collection {
   }
 
   Result<int64_t> RaiseVersion() {
-    SqliteQuery row = connection_
-                          .Query(
-                              "INSERT INTO collection (owner, type, version) VALUES (?1, ?2, 1) "
-                              "ON CONFLICT (owner, type) DO UPDATE SET version = version + 1 "
-                              "RETURNING version")
-                          .Bind(1, owner_)
-                          .Bind(2, type_);
+    SqlQuery row = connection_
+                       .Query(
+                           "INSERT INTO collection (owner, type, version) VALUES (?1, ?2, 1) "
+                           "ON CONFLICT (owner, type) DO UPDATE SET version = version + 1 "
+                           "RETURNING version")
+                       .Bind(1, owner_)
+                       .Bind(2, type_);
     if (!row.Step()) return connection_.LastError();
     return row.Int(0);
   }
 
   Result<std::vector<DataEntry>> Entries() {
-    SqliteQuery row = connection_
-                          .Query(
-                              "SELECT key, value FROM collection_entry "
-                              "WHERE owner = ?1 AND type = ?2 ORDER BY key")
-                          .Bind(1, owner_)
-                          .Bind(2, type_);
+    SqlQuery row = connection_
+                       .Query(
+                           "SELECT key, value FROM collection_entry "
+                           "WHERE owner = ?1 AND type = ?2 ORDER BY key")
+                       .Bind(1, owner_)
+                       .Bind(2, type_);
     std::vector<DataEntry> entries;
     while (row.Step()) entries.push_back({.key = row.Text(0), .value = row.Text(1)});
     if (!row.ok()) return connection_.LastError();
@@ -107,25 +107,25 @@ class Collection {
     int64_t entries = 0, bytes = 0;
   };
   Result<Size> Measure() {
-    SqliteQuery row = connection_
-                          .Query(
-                              "SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + "
-                              "length(value)), 0) FROM collection_entry "
-                              "WHERE owner = ?1 AND type = ?2")
-                          .Bind(1, owner_)
-                          .Bind(2, type_);
+    SqlQuery row = connection_
+                       .Query(
+                           "SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + "
+                           "length(value)), 0) FROM collection_entry "
+                           "WHERE owner = ?1 AND type = ?2")
+                       .Bind(1, owner_)
+                       .Bind(2, type_);
     if (!row.Step()) return connection_.LastError();
     return Size{row.Int(0), row.Int(1)};
   }
 
  private:
-  SqliteConnection& connection_;
+  SqlConnection& connection_;
   const int64_t owner_;
   const std::string_view type_;
 };
 
 // Removes and puts; counts in `changed`.
-Result<void> Apply(SqliteConnection& connection, Collection& collection, const DataChange& change,
+Result<void> Apply(SqlConnection& connection, Collection& collection, const DataChange& change,
                    DataChanged& changed) {
   const auto note_removed = [&] {
     changed.removed += static_cast<uint32_t>(connection.Changes());
@@ -146,7 +146,7 @@ Result<void> Apply(SqliteConnection& connection, Collection& collection, const D
   return {};
 }
 
-Result<DataChanged> ChangeCollection(SqliteConnection& connection, const Jid& jid, DataType type,
+Result<DataChanged> ChangeCollection(SqlConnection& connection, const Jid& jid, DataType type,
                                      const DataChange& change) {
   const auto owner = FindOwner(connection, jid.BareView());
   if (!owner) return owner.error();
@@ -189,13 +189,13 @@ Result<DataChanged> ChangeCollection(SqliteConnection& connection, const Jid& ji
 
 }  // namespace
 
-Task<Result<std::optional<std::string>>> SqliteAccountDataStore::Find(Jid owner, DataType type,
-                                                                      std::string key) {
+Task<Result<std::optional<std::string>>> SqlAccountDataStore::Find(Jid owner, DataType type,
+                                                                   std::string key) {
   using Found = std::optional<std::string>;
   return database_->Read<Found>(loop_,
-                                [owner = std::move(owner), type, key = std::move(key)](
-                                    SqliteConnection& connection) -> Result<Found> {
-                                  SqliteQuery row =
+                                [owner = std::move(owner), type,
+                                 key = std::move(key)](SqlConnection& connection) -> Result<Found> {
+                                  SqlQuery row =
                                       connection
                                           .Query(
                                               "SELECT e.value FROM owner o JOIN collection_entry e "
@@ -210,10 +210,9 @@ Task<Result<std::optional<std::string>>> SqliteAccountDataStore::Find(Jid owner,
                                 });
 }
 
-Task<Result<DataCollection>> SqliteAccountDataStore::List(Jid owner, DataType type) {
+Task<Result<DataCollection>> SqlAccountDataStore::List(Jid owner, DataType type) {
   return database_->Read<DataCollection>(
-      loop_,
-      [owner = std::move(owner), type](SqliteConnection& connection) -> Result<DataCollection> {
+      loop_, [owner = std::move(owner), type](SqlConnection& connection) -> Result<DataCollection> {
         const auto id = FindOwner(connection, owner.BareView());
         if (!id) return id.error();
         if (!*id) return DataCollection{};
@@ -226,11 +225,11 @@ Task<Result<DataCollection>> SqliteAccountDataStore::List(Jid owner, DataType ty
       });
 }
 
-Task<Result<DataChanged>> SqliteAccountDataStore::Change(Jid owner, DataType type,
-                                                         DataChange change) {
+Task<Result<DataChanged>> SqlAccountDataStore::Change(Jid owner, DataType type, DataChange change) {
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<DataChanged>(
-      loop_,
-      [owner = std::move(owner), type, change = std::move(change)](SqliteConnection& connection) {
+      loop_, std::move(owners),
+      [owner = std::move(owner), type, change = std::move(change)](SqlConnection& connection) {
         return ChangeCollection(connection, owner, type, change);
       });
 }

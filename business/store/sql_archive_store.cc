@@ -1,11 +1,11 @@
-#include "business/store/sqlite_archive_store.h"
+#include "business/store/sql_archive_store.h"
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
-#include "business/store/sqlite_archive_rows.h"
-#include "business/store/sqlite_owner_store.h"
+#include "business/store/sql_archive_rows.h"
+#include "business/store/sql_owner_store.h"
 #include "business/store/text_list.h"
 
 namespace business {
@@ -25,7 +25,7 @@ int64_t NowMs() {
       .count();
 }
 
-Result<std::optional<ArchiveRecord>> FindOrMakeArchive(SqliteConnection& connection,
+Result<std::optional<ArchiveRecord>> FindOrMakeArchive(SqlConnection& connection,
                                                        const Jid& owner) {
   Result<std::optional<ArchiveRecord>> found = FindArchive(connection, owner.BareView());
   if (!found || *found) return found;
@@ -40,9 +40,9 @@ Result<std::optional<ArchiveRecord>> FindOrMakeArchive(SqliteConnection& connect
   return FindArchive(connection, owner.BareView());
 }
 
-Result<ArchivePlace> FindRepeated(SqliteConnection& connection, const ArchiveRecord& archive,
+Result<ArchivePlace> FindRepeated(SqlConnection& connection, const ArchiveRecord& archive,
                                   const std::string& effect) {
-  SqliteQuery row =
+  SqlQuery row =
       connection.Query("SELECT id, stamp FROM archive_row WHERE archive = ?1 AND effect = ?2")
           .Bind(1, archive.id)
           .BindBlob(2, effect);
@@ -52,32 +52,32 @@ Result<ArchivePlace> FindRepeated(SqliteConnection& connection, const ArchiveRec
                       .stamp_ms = row.Int(1)};
 }
 
-bool InsertRow(SqliteConnection& connection, const ArchiveRecord& archive,
-               const ArchivePlace& place, const ArchiveEntry& entry) {
-  SqliteQuery insert = connection
-                           .Query(
-                               "INSERT INTO archive_row (id, archive, effect, stamp, with_bare, "
-                               "with_resource, incoming, hidden, flags, origin, origin_id, bytes, "
-                               "body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-                               "?13) ON CONFLICT (archive, effect) DO NOTHING")
-                           .Bind(1, archive.RowId(place.position))
-                           .Bind(2, archive.id)
-                           .BindBlob(3, entry.effect)
-                           .Bind(4, place.stamp_ms)
-                           .Bind(5, entry.with.BareView())
-                           .Bind(6, entry.with.resource())
-                           .Bind(7, int64_t{entry.direction == ArchiveDirection::kIncoming})
-                           .Bind(8, int64_t{entry.hidden})
-                           .Bind(9, int64_t{entry.flags & ~kArchiveTombstone})
-                           .BindBlob(10, entry.origin)
-                           .Bind(11, entry.origin_id)
-                           .BindBlob(12, entry.bytes);
+bool InsertRow(SqlConnection& connection, const ArchiveRecord& archive, const ArchivePlace& place,
+               const ArchiveEntry& entry) {
+  SqlQuery insert = connection
+                        .Query(
+                            "INSERT INTO archive_row (id, archive, effect, stamp, with_bare, "
+                            "with_resource, incoming, hidden, flags, origin, origin_id, bytes, "
+                            "body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
+                            "?13) ON CONFLICT (archive, effect) DO NOTHING")
+                        .Bind(1, archive.RowId(place.position))
+                        .Bind(2, archive.id)
+                        .BindBlob(3, entry.effect)
+                        .Bind(4, place.stamp_ms)
+                        .Bind(5, entry.with.BareView())
+                        .Bind(6, entry.with.resource())
+                        .Bind(7, int64_t{entry.direction == ArchiveDirection::kIncoming})
+                        .Bind(8, int64_t{entry.hidden})
+                        .Bind(9, int64_t{entry.flags & ~kArchiveTombstone})
+                        .BindBlob(10, entry.origin)
+                        .Bind(11, entry.origin_id)
+                        .BindBlob(12, entry.bytes);
   // A hidden row is in no answer: it needs no words.
   if (entry.hidden || entry.body.empty()) return insert.Run();
   return std::move(insert).Bind(13, entry.body).Run();
 }
 
-Result<ArchivePlace> InsertEntry(SqliteConnection& connection, const ArchiveEntry& entry) {
+Result<ArchivePlace> InsertEntry(SqlConnection& connection, const ArchiveEntry& entry) {
   const auto archive = FindOrMakeArchive(connection, entry.owner);
   if (!archive) return archive.error();
   if (!*archive) return ArchivePlace{.outcome = ArchivePlace::Outcome::kNoOwner};
@@ -106,8 +106,15 @@ Result<ArchivePlace> InsertEntry(SqliteConnection& connection, const ArchiveEntr
   return place;
 }
 
+template <typename Item>
+StoreOwners OwnersOf(const std::vector<Item>& items) {
+  StoreOwners owners;
+  for (const Item& item : items) owners.emplace_back(item.owner.BareView());
+  return owners;
+}
+
 // One turn. True: everything is indexed.
-Result<bool> IndexSome(SqliteConnection& connection, const std::string& owner) {
+Result<bool> IndexSome(SqlConnection& connection, const std::string& owner) {
   const auto archive = FindArchive(connection, owner);
   if (!archive) return archive.error();
   if (!*archive || (*archive)->indexed >= (*archive)->position) return true;
@@ -129,9 +136,9 @@ Result<bool> IndexSome(SqliteConnection& connection, const std::string& owner) {
   return to == record.position;
 }
 
-Result<std::optional<ArchiveEnds::End>> ReadEnd(SqliteConnection& connection, std::string_view sql,
+Result<std::optional<ArchiveEnds::End>> ReadEnd(SqlConnection& connection, std::string_view sql,
                                                 const ArchiveRecord& archive) {
-  SqliteQuery row =
+  SqlQuery row =
       connection.Query(sql).Bind(1, archive.RowId(0)).Bind(2, archive.RowId(archive.position));
   if (row.Step()) {
     return std::optional(ArchiveEnds::End{.id = row.Text(0).substr(0, 16), .stamp_ms = row.Int(1)});
@@ -140,7 +147,7 @@ Result<std::optional<ArchiveEnds::End>> ReadEnd(SqliteConnection& connection, st
   return std::optional<ArchiveEnds::End>();
 }
 
-Result<ArchiveStore::Change> ReplaceRow(SqliteConnection& connection, const Jid& owner,
+Result<ArchiveStore::Change> ReplaceRow(SqlConnection& connection, const Jid& owner,
                                         const ArchiveId& id, const std::string& bytes) {
   using Change = ArchiveStore::Change;
   const auto archive = FindArchive(connection, owner.BareView());
@@ -166,7 +173,7 @@ Result<ArchiveStore::Change> ReplaceRow(SqliteConnection& connection, const Jid&
   return Change::kDone;
 }
 
-Result<uint32_t> RaiseMark(SqliteConnection& connection, const ArchiveMark& mark) {
+Result<uint32_t> RaiseMark(SqlConnection& connection, const ArchiveMark& mark) {
   const auto archive = FindArchive(connection, mark.owner.BareView());
   if (!archive) return archive.error();
   if (!*archive) return 0u;
@@ -205,18 +212,18 @@ std::vector<Jid> Jids(std::string_view joined) {
 
 // The first `limit` rows with an earlier stamp. Positions and stamps ascend together: they are the
 // first of the archive.
-Result<uint32_t> RemoveFirst(SqliteConnection& connection, const ArchiveRecord& archive,
+Result<uint32_t> RemoveFirst(SqlConnection& connection, const ArchiveRecord& archive,
                              int64_t before_ms, uint32_t limit) {
   int64_t first = 0, last = 0;
   {
-    SqliteQuery row = connection
-                          .Query(
-                              "SELECT min(id), max(id) FROM (SELECT id, stamp FROM archive_row "
-                              "WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?4) WHERE stamp < ?3")
-                          .Bind(1, archive.RowId(0))
-                          .Bind(2, archive.RowId(archive.position))
-                          .Bind(3, before_ms)
-                          .Bind(4, int64_t{limit});
+    SqlQuery row = connection
+                       .Query(
+                           "SELECT min(id), max(id) FROM (SELECT id, stamp FROM archive_row "
+                           "WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?4) WHERE stamp < ?3")
+                       .Bind(1, archive.RowId(0))
+                       .Bind(2, archive.RowId(archive.position))
+                       .Bind(3, before_ms)
+                       .Bind(4, int64_t{limit});
     if (!row.Step()) return connection.LastError();
     if (row.IsNull(0)) return 0u;
     first = row.Int(0);
@@ -227,7 +234,7 @@ Result<uint32_t> RemoveFirst(SqliteConnection& connection, const ArchiveRecord& 
   return static_cast<uint32_t>(removed);
 }
 
-bool NoteOldest(SqliteConnection& connection, const ArchiveRecord& archive) {
+bool NoteOldest(SqlConnection& connection, const ArchiveRecord& archive) {
   return connection
       .Query(
           "UPDATE archive SET oldest = (SELECT stamp FROM archive_row WHERE id > ?2 AND id <= ?3 "
@@ -238,9 +245,9 @@ bool NoteOldest(SqliteConnection& connection, const ArchiveRecord& archive) {
       .Run();
 }
 
-Result<std::optional<ArchiveRecord>> PickArchive(SqliteConnection& connection, std::string_view sql,
+Result<std::optional<ArchiveRecord>> PickArchive(SqlConnection& connection, std::string_view sql,
                                                  int64_t before_ms) {
-  SqliteQuery row = connection.Query(sql).Bind(1, before_ms);
+  SqlQuery row = connection.Query(sql).Bind(1, before_ms);
   if (row.Step()) {
     return std::optional(
         ArchiveRecord{.id = row.Int(0), .position = row.Int(1), .indexed = row.Int(2)});
@@ -249,7 +256,7 @@ Result<std::optional<ArchiveRecord>> PickArchive(SqliteConnection& connection, s
   return std::optional<ArchiveRecord>();
 }
 
-Result<uint32_t> SweepErased(SqliteConnection& connection, uint32_t limit) {
+Result<uint32_t> SweepErased(SqlConnection& connection, uint32_t limit) {
   uint32_t removed = 0;
   while (removed < limit) {
     const auto archive = PickArchive(
@@ -268,7 +275,7 @@ Result<uint32_t> SweepErased(SqliteConnection& connection, uint32_t limit) {
   return removed;
 }
 
-Result<uint32_t> SweepOld(SqliteConnection& connection, int64_t before_ms, uint32_t limit) {
+Result<uint32_t> SweepOld(SqlConnection& connection, int64_t before_ms, uint32_t limit) {
   uint32_t removed = 0;
   while (removed < limit) {
     const auto archive = PickArchive(connection,
@@ -288,11 +295,12 @@ Result<uint32_t> SweepOld(SqliteConnection& connection, int64_t before_ms, uint3
 
 }  // namespace
 
-Task<Result<std::vector<ArchivePlace>>> SqliteArchiveStore::Insert(
-    std::vector<ArchiveEntry> entries) {
+Task<Result<std::vector<ArchivePlace>>> SqlArchiveStore::Insert(std::vector<ArchiveEntry> entries) {
   using Places = std::vector<ArchivePlace>;
+  StoreOwners owners = OwnersOf(entries);
   return database_->Write<Places>(
-      loop_, [entries = std::move(entries)](SqliteConnection& connection) -> Result<Places> {
+      loop_, std::move(owners),
+      [entries = std::move(entries)](SqlConnection& connection) -> Result<Places> {
         Places places;
         for (const ArchiveEntry& entry : entries) {
           Result<ArchivePlace> place = InsertEntry(connection, entry);
@@ -303,21 +311,22 @@ Task<Result<std::vector<ArchivePlace>>> SqliteArchiveStore::Insert(
       });
 }
 
-Task<Result<bool>> SqliteArchiveStore::IndexText(std::string owner) {
+Task<Result<bool>> SqlArchiveStore::IndexText(std::string owner) {
   while (true) {
-    StoreWork<bool> some = [owner](SqliteConnection& connection) {
+    StoreWork<bool> some = [owner](SqlConnection& connection) {
       return IndexSome(connection, owner);
     };
-    Result<bool> done = co_await database_->Write<bool>(loop_, std::move(some));
+    StoreOwners owners(1, owner);  // g++ 12 stumbles over a list here
+    Result<bool> done = co_await database_->Write<bool>(loop_, std::move(owners), std::move(some));
     if (!done || *done) co_return done;
   }
 }
 
-Task<Result<ArchivePage>> SqliteArchiveStore::Query(Jid owner, ArchiveQuery query) {
+Task<Result<ArchivePage>> SqlArchiveStore::Query(Jid owner, ArchiveQuery query) {
   std::string jid(owner.BareView());
   if (!query.text.empty()) {
     // Mostly nothing is left to index, and a reader can tell without a writer's turn.
-    StoreWork<bool> ready = [jid](SqliteConnection& connection) -> Result<bool> {
+    StoreWork<bool> ready = [jid](SqlConnection& connection) -> Result<bool> {
       const auto archive = FindArchive(connection, jid);
       if (!archive) return archive.error();
       return !*archive || (*archive)->indexed >= (*archive)->position;
@@ -327,16 +336,16 @@ Task<Result<ArchivePage>> SqliteArchiveStore::Query(Jid owner, ArchiveQuery quer
     if (!indexed) co_return indexed.error();
   }
   StoreWork<ArchivePage> search = [jid = std::move(jid),
-                                   query = std::move(query)](SqliteConnection& connection) {
+                                   query = std::move(query)](SqlConnection& connection) {
     return QueryArchive(connection, jid, query);
   };
   Result<ArchivePage> page = co_await database_->Read<ArchivePage>(loop_, std::move(search));
   co_return page;
 }
 
-Task<Result<ArchiveEnds>> SqliteArchiveStore::Ends(Jid owner) {
+Task<Result<ArchiveEnds>> SqlArchiveStore::Ends(Jid owner) {
   return database_->Read<ArchiveEnds>(
-      loop_, [owner = std::move(owner)](SqliteConnection& connection) -> Result<ArchiveEnds> {
+      loop_, [owner = std::move(owner)](SqlConnection& connection) -> Result<ArchiveEnds> {
         const auto archive = FindArchive(connection, owner.BareView());
         if (!archive) return archive.error();
         if (!*archive) return ArchiveEnds{};
@@ -354,17 +363,18 @@ Task<Result<ArchiveEnds>> SqliteArchiveStore::Ends(Jid owner) {
       });
 }
 
-Task<Result<std::optional<ArchiveRow>>> SqliteArchiveStore::FindByOriginId(
-    Jid owner, Jid with, ArchiveDirection direction, std::string origin_id) {
+Task<Result<std::optional<ArchiveRow>>> SqlArchiveStore::FindByOriginId(Jid owner, Jid with,
+                                                                        ArchiveDirection direction,
+                                                                        std::string origin_id) {
   using Found = std::optional<ArchiveRow>;
   return database_->Read<Found>(
       loop_,
       [owner = std::move(owner), with = std::move(with), direction,
-       origin_id = std::move(origin_id)](SqliteConnection& connection) -> Result<Found> {
+       origin_id = std::move(origin_id)](SqlConnection& connection) -> Result<Found> {
         const auto archive = FindArchive(connection, owner.BareView());
         if (!archive) return archive.error();
         if (!*archive) return Found();
-        SqliteQuery row =
+        SqlQuery row =
             connection
                 .Query("SELECT " ARCHIVE_ROW_COLUMNS
                        " FROM (SELECT * FROM archive_row INDEXED BY archive_row_with "
@@ -382,17 +392,18 @@ Task<Result<std::optional<ArchiveRow>>> SqliteArchiveStore::FindByOriginId(
       });
 }
 
-Task<Result<ArchiveStore::Change>> SqliteArchiveStore::Replace(Jid owner, ArchiveId id,
-                                                               std::string bytes) {
-  return database_->Write<Change>(loop_, [owner = std::move(owner), id = std::move(id),
-                                          bytes = std::move(bytes)](SqliteConnection& connection) {
-    return ReplaceRow(connection, owner, id, bytes);
-  });
+Task<Result<ArchiveStore::Change>> SqlArchiveStore::Replace(Jid owner, ArchiveId id,
+                                                            std::string bytes) {
+  StoreOwners owners = {std::string(owner.BareView())};
+  return database_->Write<Change>(
+      loop_, std::move(owners),
+      [owner = std::move(owner), id = std::move(id), bytes = std::move(bytes)](
+          SqlConnection& connection) { return ReplaceRow(connection, owner, id, bytes); });
 }
 
-Task<Result<ArchiveState>> SqliteArchiveStore::State(Jid owner) {
+Task<Result<ArchiveState>> SqlArchiveStore::State(Jid owner) {
   return database_->Read<ArchiveState>(
-      loop_, [owner = std::move(owner)](SqliteConnection& connection) -> Result<ArchiveState> {
+      loop_, [owner = std::move(owner)](SqlConnection& connection) -> Result<ArchiveState> {
         const auto archive = FindArchive(connection, owner.BareView());
         if (!archive) return archive.error();
         if (!*archive) return ArchiveState{};
@@ -400,9 +411,11 @@ Task<Result<ArchiveState>> SqliteArchiveStore::State(Jid owner) {
       });
 }
 
-Task<Result<uint32_t>> SqliteArchiveStore::RaiseMarks(std::vector<ArchiveMark> marks) {
+Task<Result<uint32_t>> SqlArchiveStore::RaiseMarks(std::vector<ArchiveMark> marks) {
+  StoreOwners owners = OwnersOf(marks);
   return database_->Write<uint32_t>(
-      loop_, [marks = std::move(marks)](SqliteConnection& connection) -> Result<uint32_t> {
+      loop_, std::move(owners),
+      [marks = std::move(marks)](SqlConnection& connection) -> Result<uint32_t> {
         uint32_t removed = 0;
         for (const ArchiveMark& mark : marks) {
           const Result<uint32_t> some = RaiseMark(connection, mark);
@@ -413,16 +426,16 @@ Task<Result<uint32_t>> SqliteArchiveStore::RaiseMarks(std::vector<ArchiveMark> m
       });
 }
 
-Task<Result<std::vector<ArchiveRow>>> SqliteArchiveStore::Unconfirmed(Jid owner, int64_t position,
-                                                                      uint32_t limit) {
+Task<Result<std::vector<ArchiveRow>>> SqlArchiveStore::Unconfirmed(Jid owner, int64_t position,
+                                                                   uint32_t limit) {
   using Rows = std::vector<ArchiveRow>;
   return database_->Read<Rows>(
       loop_,
-      [owner = std::move(owner), position, limit](SqliteConnection& connection) -> Result<Rows> {
+      [owner = std::move(owner), position, limit](SqlConnection& connection) -> Result<Rows> {
         const auto archive = FindArchive(connection, owner.BareView());
         if (!archive) return archive.error();
         if (!*archive) return Rows();
-        SqliteQuery row =
+        SqlQuery row =
             connection
                 .Query("SELECT " ARCHIVE_ROW_COLUMNS
                        " FROM archive_row r WHERE r.id > ?1 AND r.id <= ?2 AND r.incoming = 1 "
@@ -438,15 +451,15 @@ Task<Result<std::vector<ArchiveRow>>> SqliteArchiveStore::Unconfirmed(Jid owner,
       });
 }
 
-Task<Result<std::optional<ArchivePreferences>>> SqliteArchiveStore::Preferences(Jid owner) {
+Task<Result<std::optional<ArchivePreferences>>> SqlArchiveStore::Preferences(Jid owner) {
   using Found = std::optional<ArchivePreferences>;
   return database_->Read<Found>(
-      loop_, [owner = std::move(owner)](SqliteConnection& connection) -> Result<Found> {
-        SqliteQuery row = connection
-                              .Query(
-                                  "SELECT p.otherwise, p.always, p.never FROM owner o "
-                                  "JOIN archive_preferences p ON p.owner = o.id WHERE o.jid = ?1")
-                              .Bind(1, owner.BareView());
+      loop_, [owner = std::move(owner)](SqlConnection& connection) -> Result<Found> {
+        SqlQuery row = connection
+                           .Query(
+                               "SELECT p.otherwise, p.always, p.never FROM owner o "
+                               "JOIN archive_preferences p ON p.owner = o.id WHERE o.jid = ?1")
+                           .Bind(1, owner.BareView());
         if (row.Step()) {
           return Found({.otherwise = static_cast<ArchivePreferences::Otherwise>(row.Int(0)),
                         .always = Jids(row.Text(1)),
@@ -457,12 +470,13 @@ Task<Result<std::optional<ArchivePreferences>>> SqliteArchiveStore::Preferences(
       });
 }
 
-Task<Result<ArchiveStore::Put>> SqliteArchiveStore::SetPreferences(Jid owner,
-                                                                   ArchivePreferences preferences) {
+Task<Result<ArchiveStore::Put>> SqlArchiveStore::SetPreferences(Jid owner,
+                                                                ArchivePreferences preferences) {
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<Put>(
-      loop_,
+      loop_, std::move(owners),
       [owner = std::move(owner),
-       preferences = std::move(preferences)](SqliteConnection& connection) -> Result<Put> {
+       preferences = std::move(preferences)](SqlConnection& connection) -> Result<Put> {
         if (!connection
                  .Query("INSERT INTO archive_preferences (owner, otherwise, always, never) "
                         "SELECT id, ?2, ?3, ?4 FROM owner WHERE jid = ?1 "
@@ -480,9 +494,11 @@ Task<Result<ArchiveStore::Put>> SqliteArchiveStore::SetPreferences(Jid owner,
 }
 
 // The owner gets a new archive that goes on where the old one stood; nobody's are swept.
-Task<Result<ArchiveStore::Change>> SqliteArchiveStore::Erase(Jid owner) {
+Task<Result<ArchiveStore::Change>> SqlArchiveStore::Erase(Jid owner) {
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<Change>(
-      loop_, [owner = std::move(owner)](SqliteConnection& connection) -> Result<Change> {
+      loop_, std::move(owners),
+      [owner = std::move(owner)](SqlConnection& connection) -> Result<Change> {
         const auto archive = FindArchive(connection, owner.BareView());
         if (!archive) return archive.error();
         if (!*archive) return Change::kMissing;
@@ -503,9 +519,9 @@ Task<Result<ArchiveStore::Change>> SqliteArchiveStore::Erase(Jid owner) {
       });
 }
 
-Task<Result<uint32_t>> SqliteArchiveStore::Sweep(int64_t before_ms, uint32_t limit) {
+Task<Result<uint32_t>> SqlArchiveStore::Sweep(int64_t before_ms, uint32_t limit) {
   return database_->Write<uint32_t>(
-      loop_, [before_ms, limit](SqliteConnection& connection) -> Result<uint32_t> {
+      loop_, StoreOwners{}, [before_ms, limit](SqlConnection& connection) -> Result<uint32_t> {
         const Result<uint32_t> erased = SweepErased(connection, limit);
         if (!erased || before_ms == 0) return erased;
         const Result<uint32_t> old = SweepOld(connection, before_ms, limit - *erased);

@@ -1,9 +1,9 @@
-#include "business/store/sqlite_offline_store.h"
+#include "business/store/sql_offline_store.h"
 
 #include <optional>
 #include <utility>
 
-#include "business/store/sqlite_owner_store.h"
+#include "business/store/sql_owner_store.h"
 
 namespace business {
 
@@ -13,8 +13,8 @@ using xmpp::BareJid;
 
 namespace {
 
-Result<OfflineCount> CountOf(SqliteConnection& connection, int64_t owner) {
-  SqliteQuery row =
+Result<OfflineCount> CountOf(SqlConnection& connection, int64_t owner) {
+  SqlQuery row =
       connection.Query("SELECT count(*), coalesce(sum(size), 0) FROM offline WHERE owner = ?1")
           .Bind(1, owner);
   if (!row.Step()) return connection.LastError();
@@ -22,16 +22,16 @@ Result<OfflineCount> CountOf(SqliteConnection& connection, int64_t owner) {
                       .bytes = static_cast<uint64_t>(row.Int(1))};
 }
 
-Result<bool> Holds(SqliteConnection& connection, int64_t owner, const std::string& effect) {
-  SqliteQuery row = connection.Query("SELECT 1 FROM offline WHERE owner = ?1 AND effect = ?2")
-                        .Bind(1, owner)
-                        .BindBlob(2, effect);
+Result<bool> Holds(SqlConnection& connection, int64_t owner, const std::string& effect) {
+  SqlQuery row = connection.Query("SELECT 1 FROM offline WHERE owner = ?1 AND effect = ?2")
+                     .Bind(1, owner)
+                     .BindBlob(2, effect);
   const bool held = row.Step();
   if (!row.ok()) return connection.LastError();
   return held;
 }
 
-Result<OfflineStore::Append> AddMessage(SqliteConnection& connection, const BareJid& account,
+Result<OfflineStore::Append> AddMessage(SqlConnection& connection, const BareJid& account,
                                         const OfflineMessage& message,
                                         const OfflineLimits& limits) {
   using Append = OfflineStore::Append;
@@ -64,31 +64,30 @@ Result<OfflineStore::Append> AddMessage(SqliteConnection& connection, const Bare
 
 }  // namespace
 
-Task<Result<OfflineStore::Append>> SqliteOfflineStore::Add(BareJid account, OfflineMessage message,
-                                                           OfflineLimits limits) {
-  return database_->Write<Append>(loop_,
-                                  [account = std::move(account), message = std::move(message),
-                                   limits](SqliteConnection& connection) {
-                                    return AddMessage(connection, account, message, limits);
-                                  });
+Task<Result<OfflineStore::Append>> SqlOfflineStore::Add(BareJid account, OfflineMessage message,
+                                                        OfflineLimits limits) {
+  StoreOwners owners = {account.ToString()};
+  return database_->Write<Append>(
+      loop_, std::move(owners),
+      [account = std::move(account), message = std::move(message), limits](
+          SqlConnection& connection) { return AddMessage(connection, account, message, limits); });
 }
 
-Task<Result<std::vector<OfflineMessage>>> SqliteOfflineStore::Read(BareJid account, int64_t after,
-                                                                   uint32_t limit) {
+Task<Result<std::vector<OfflineMessage>>> SqlOfflineStore::Read(BareJid account, int64_t after,
+                                                                uint32_t limit) {
   using Messages = std::vector<OfflineMessage>;
   return database_->Read<Messages>(
       loop_,
-      [account = std::move(account), after,
-       limit](SqliteConnection& connection) -> Result<Messages> {
-        SqliteQuery row = connection
-                              .Query(
-                                  "SELECT f.id, f.effect, f.bytes, f.stamp, f.flags "
-                                  "FROM owner o CROSS JOIN offline f INDEXED BY offline_by_owner "
-                                  "ON f.owner = o.id "
-                                  "WHERE o.jid = ?1 AND f.id > ?2 ORDER BY f.id LIMIT ?3")
-                              .Bind(1, account.ToString())
-                              .Bind(2, after)
-                              .Bind(3, int64_t{limit});
+      [account = std::move(account), after, limit](SqlConnection& connection) -> Result<Messages> {
+        SqlQuery row = connection
+                           .Query(
+                               "SELECT f.id, f.effect, f.bytes, f.stamp, f.flags "
+                               "FROM owner o CROSS JOIN offline f INDEXED BY offline_by_owner "
+                               "ON f.owner = o.id "
+                               "WHERE o.jid = ?1 AND f.id > ?2 ORDER BY f.id LIMIT ?3")
+                           .Bind(1, account.ToString())
+                           .Bind(2, after)
+                           .Bind(3, int64_t{limit});
         Messages messages;
         while (row.Step()) {
           messages.push_back({.effect = row.Text(1),
@@ -102,9 +101,9 @@ Task<Result<std::vector<OfflineMessage>>> SqliteOfflineStore::Read(BareJid accou
       });
 }
 
-Task<Result<OfflineCount>> SqliteOfflineStore::Count(BareJid account) {
+Task<Result<OfflineCount>> SqlOfflineStore::Count(BareJid account) {
   return database_->Read<OfflineCount>(
-      loop_, [account = std::move(account)](SqliteConnection& connection) -> Result<OfflineCount> {
+      loop_, [account = std::move(account)](SqlConnection& connection) -> Result<OfflineCount> {
         const auto owner = FindOwner(connection, account.ToString());
         if (!owner) return owner.error();
         if (!*owner) return OfflineCount{};
@@ -112,10 +111,11 @@ Task<Result<OfflineCount>> SqliteOfflineStore::Count(BareJid account) {
       });
 }
 
-Task<Result<uint32_t>> SqliteOfflineStore::RemoveUpTo(BareJid account, int64_t number) {
+Task<Result<uint32_t>> SqlOfflineStore::RemoveUpTo(BareJid account, int64_t number) {
+  StoreOwners owners = {account.ToString()};
   return database_->Write<uint32_t>(
-      loop_,
-      [account = std::move(account), number](SqliteConnection& connection) -> Result<uint32_t> {
+      loop_, std::move(owners),
+      [account = std::move(account), number](SqlConnection& connection) -> Result<uint32_t> {
         if (!connection
                  .Query("DELETE FROM offline WHERE owner = (SELECT id FROM owner WHERE jid = ?1) "
                         "AND id <= ?2")
@@ -128,12 +128,12 @@ Task<Result<uint32_t>> SqliteOfflineStore::RemoveUpTo(BareJid account, int64_t n
       });
 }
 
-Task<Result<uint32_t>> SqliteOfflineStore::Remove(BareJid account,
-                                                  std::vector<std::string> effects) {
+Task<Result<uint32_t>> SqlOfflineStore::Remove(BareJid account, std::vector<std::string> effects) {
+  StoreOwners owners = {account.ToString()};
   return database_->Write<uint32_t>(
-      loop_,
+      loop_, std::move(owners),
       [account = std::move(account),
-       effects = std::move(effects)](SqliteConnection& connection) -> Result<uint32_t> {
+       effects = std::move(effects)](SqlConnection& connection) -> Result<uint32_t> {
         uint32_t removed = 0;
         for (const std::string& effect : effects) {
           if (!connection

@@ -1,10 +1,10 @@
-#include "business/store/sqlite_roster_store.h"
+#include "business/store/sql_roster_store.h"
 
 #include <algorithm>
 #include <map>
 #include <utility>
 
-#include "business/store/sqlite_owner_store.h"
+#include "business/store/sql_owner_store.h"
 #include "business/store/text_list.h"
 
 namespace business {
@@ -21,7 +21,7 @@ constexpr int64_t kTombstones = 100;  // per roster: how many removals roster ve
 constexpr int64_t kTransitions = 8;   // per contact: how many repeats are recognised
 
 // Five columns from `first`: name, subscription, ask, approved, group_names.
-RosterItem ReadItem(const SqliteQuery& row, int first) {
+RosterItem ReadItem(const SqlQuery& row, int first) {
   RosterItem item;
   item.name = row.Text(first);
   item.subscription = static_cast<Subscription>(row.Int(first + 1) & 3);
@@ -31,7 +31,7 @@ RosterItem ReadItem(const SqliteQuery& row, int first) {
   return item;
 }
 
-SqliteQuery BindItem(SqliteQuery query, int first, const RosterItem& item) {
+SqlQuery BindItem(SqlQuery query, int first, const RosterItem& item) {
   return std::move(query)
       .Bind(first, item.name)
       .Bind(first + 1, static_cast<int64_t>(item.subscription))
@@ -40,19 +40,19 @@ SqliteQuery BindItem(SqliteQuery query, int first, const RosterItem& item) {
       .Bind(first + 4, JoinTexts(item.groups));
 }
 
-Result<RosterEntry> ReadEntry(SqliteConnection& connection, int64_t owner, const Jid& contact) {
+Result<RosterEntry> ReadEntry(SqlConnection& connection, int64_t owner, const Jid& contact) {
   RosterEntry entry{.contact = contact};
   {
-    SqliteQuery row = connection
-                          .Query(
-                              "SELECT name, subscription, ask, approved, group_names "
-                              "FROM roster_item WHERE owner = ?1 AND contact = ?2 AND removed = 0")
-                          .Bind(1, owner)
-                          .Bind(2, contact.ToString());
+    SqlQuery row = connection
+                       .Query(
+                           "SELECT name, subscription, ask, approved, group_names "
+                           "FROM roster_item WHERE owner = ?1 AND contact = ?2 AND removed = 0")
+                       .Bind(1, owner)
+                       .Bind(2, contact.ToString());
     if (row.Step()) entry.item = ReadItem(row, 0);
     if (!row.ok()) return connection.LastError();
   }
-  SqliteQuery row =
+  SqlQuery row =
       connection.Query("SELECT stanza, stamp FROM roster_request WHERE owner = ?1 AND contact = ?2")
           .Bind(1, owner)
           .Bind(2, contact.ToString());
@@ -65,8 +65,8 @@ struct Versions {
   int64_t newest = 0, oldest = 0;
 };
 
-Result<Versions> ReadVersions(SqliteConnection& connection, int64_t owner) {
-  SqliteQuery row =
+Result<Versions> ReadVersions(SqlConnection& connection, int64_t owner) {
+  SqlQuery row =
       connection.Query("SELECT version, oldest FROM roster WHERE owner = ?1").Bind(1, owner);
   if (row.Step()) return Versions{row.Int(0), row.Int(1)};
   if (!row.ok()) return connection.LastError();
@@ -75,19 +75,19 @@ Result<Versions> ReadVersions(SqliteConnection& connection, int64_t owner) {
 
 // The first version is the time in seconds: a client may still have one of an account of this name
 // that was removed.
-Result<int64_t> RaiseVersion(SqliteConnection& connection, int64_t owner) {
-  SqliteQuery row = connection
-                        .Query(
-                            "INSERT INTO roster VALUES (?1, unixepoch(), unixepoch()) "
-                            "ON CONFLICT (owner) DO UPDATE SET version = version + 1 "
-                            "RETURNING version")
-                        .Bind(1, owner);
+Result<int64_t> RaiseVersion(SqlConnection& connection, int64_t owner) {
+  SqlQuery row = connection
+                     .Query(
+                         "INSERT INTO roster VALUES (?1, unixepoch(), unixepoch()) "
+                         "ON CONFLICT (owner) DO UPDATE SET version = version + 1 "
+                         "RETURNING version")
+                     .Bind(1, owner);
   if (!row.Step()) return connection.LastError();
   return row.Int(0);
 }
 
-bool PutItem(SqliteConnection& connection, int64_t owner, const std::string& contact,
-             int64_t version, const RosterItem& item) {
+bool PutItem(SqlConnection& connection, int64_t owner, const std::string& contact, int64_t version,
+             const RosterItem& item) {
   return BindItem(
              connection
                  .Query("INSERT INTO roster_item (owner, contact, version, removed, name, "
@@ -105,7 +105,7 @@ bool PutItem(SqliteConnection& connection, int64_t owner, const std::string& con
 }
 
 // Leaves a tombstone; of too many the oldest go, and with them what is known of older versions.
-bool RemoveItem(SqliteConnection& connection, int64_t owner, const std::string& contact,
+bool RemoveItem(SqlConnection& connection, int64_t owner, const std::string& contact,
                 int64_t version) {
   if (!connection
            .Query("UPDATE roster_item SET version = ?3, removed = 1, name = '', subscription = 0, "
@@ -118,12 +118,12 @@ bool RemoveItem(SqliteConnection& connection, int64_t owner, const std::string& 
   }
   int64_t forgotten = 0;
   {
-    SqliteQuery row = connection
-                          .Query(
-                              "SELECT version FROM roster_item WHERE owner = ?1 AND removed = 1 "
-                              "ORDER BY version DESC LIMIT 1 OFFSET ?2")
-                          .Bind(1, owner)
-                          .Bind(2, kTombstones);
+    SqlQuery row = connection
+                       .Query(
+                           "SELECT version FROM roster_item WHERE owner = ?1 AND removed = 1 "
+                           "ORDER BY version DESC LIMIT 1 OFFSET ?2")
+                       .Bind(1, owner)
+                       .Bind(2, kTombstones);
     if (!row.Step()) return row.ok();
     forgotten = row.Int(0);
   }
@@ -138,7 +138,7 @@ bool RemoveItem(SqliteConnection& connection, int64_t owner, const std::string& 
              .Run();
 }
 
-bool WriteRequest(SqliteConnection& connection, int64_t owner, const std::string& contact,
+bool WriteRequest(SqlConnection& connection, int64_t owner, const std::string& contact,
                   const std::optional<SubscriptionRequest>& request) {
   if (!request) {
     return connection.Query("DELETE FROM roster_request WHERE owner = ?1 AND contact = ?2")
@@ -158,14 +158,14 @@ bool WriteRequest(SqliteConnection& connection, int64_t owner, const std::string
       .Run();
 }
 
-Result<bool> HasRoom(SqliteConnection& connection, std::string_view count_sql, int64_t owner,
+Result<bool> HasRoom(SqlConnection& connection, std::string_view count_sql, int64_t owner,
                      uint32_t limit) {
-  SqliteQuery row = connection.Query(count_sql).Bind(1, owner);
+  SqlQuery row = connection.Query(count_sql).Bind(1, owner);
   if (!row.Step()) return connection.LastError();
   return row.Int(0) < int64_t{limit};
 }
 
-Result<bool> Fits(SqliteConnection& connection, int64_t owner, const RosterUpdate& update,
+Result<bool> Fits(SqlConnection& connection, int64_t owner, const RosterUpdate& update,
                   const RosterUpdateOptions& options) {
   Result<bool> fits = true;
   if (!update.before.item && update.after.item) {
@@ -180,10 +180,10 @@ Result<bool> Fits(SqliteConnection& connection, int64_t owner, const RosterUpdat
 }
 
 // The same cause again: what it found then, from which the same follows again.
-Result<std::optional<RosterUpdate>> FindRepeated(SqliteConnection& connection, int64_t owner,
+Result<std::optional<RosterUpdate>> FindRepeated(SqlConnection& connection, int64_t owner,
                                                  const Jid& contact, const std::string& cause) {
   if (cause.empty()) return std::optional<RosterUpdate>();
-  SqliteQuery row =
+  SqlQuery row =
       connection
           .Query(
               "SELECT version, existed, stamp, stanza, name, subscription, ask, approved, "
@@ -204,11 +204,11 @@ Result<std::optional<RosterUpdate>> FindRepeated(SqliteConnection& connection, i
   return std::optional(std::move(update));
 }
 
-bool RememberTransition(SqliteConnection& connection, int64_t owner, const std::string& cause,
+bool RememberTransition(SqlConnection& connection, int64_t owner, const std::string& cause,
                         const RosterUpdate& update) {
   const RosterEntry& before = update.before;
   const std::string& contact = before.contact.ToString();
-  SqliteQuery insert =
+  SqlQuery insert =
       BindItem(connection
                    .Query("INSERT INTO roster_transition (owner, contact, cause, version, existed, "
                           "stamp, stanza, name, subscription, ask, approved, group_names) "
@@ -235,7 +235,7 @@ bool RememberTransition(SqliteConnection& connection, int64_t owner, const std::
 }
 
 // Writes what differs.
-Result<RosterUpdate> Apply(SqliteConnection& connection, int64_t owner, RosterUpdate update,
+Result<RosterUpdate> Apply(SqlConnection& connection, int64_t owner, RosterUpdate update,
                            const RosterUpdateOptions& options) {
   const Result<bool> fits = Fits(connection, owner, update, options);
   if (!fits) return fits.error();
@@ -265,7 +265,7 @@ Result<RosterUpdate> Apply(SqliteConnection& connection, int64_t owner, RosterUp
   return update;
 }
 
-Result<RosterUpdate> UpdateEntry(SqliteConnection& connection, const BareJid& account,
+Result<RosterUpdate> UpdateEntry(SqlConnection& connection, const BareJid& account,
                                  const Jid& contact, const RosterTransition& transition,
                                  const RosterUpdateOptions& options) {
   const auto owner = FindOwner(connection, account.ToString());
@@ -292,7 +292,7 @@ Result<RosterUpdate> UpdateEntry(SqliteConnection& connection, const BareJid& ac
   return Apply(connection, **owner, std::move(update), options);
 }
 
-Result<Roster> LoadRoster(SqliteConnection& connection, const BareJid& account) {
+Result<Roster> LoadRoster(SqlConnection& connection, const BareJid& account) {
   Roster roster;
   const auto owner = FindOwner(connection, account.ToString());
   if (!owner) return owner.error();
@@ -308,15 +308,15 @@ Result<Roster> LoadRoster(SqliteConnection& connection, const BareJid& account) 
     return entry;
   };
   {
-    SqliteQuery row = connection
-                          .Query(
-                              "SELECT contact, name, subscription, ask, approved, group_names "
-                              "FROM roster_item WHERE owner = ?1 AND removed = 0")
-                          .Bind(1, **owner);
+    SqlQuery row = connection
+                       .Query(
+                           "SELECT contact, name, subscription, ask, approved, group_names "
+                           "FROM roster_item WHERE owner = ?1 AND removed = 0")
+                       .Bind(1, **owner);
     while (row.Step()) entry_of(row.Text(0)).item = ReadItem(row, 1);
     if (!row.ok()) return connection.LastError();
   }
-  SqliteQuery row =
+  SqlQuery row =
       connection.Query("SELECT contact, stanza, stamp FROM roster_request WHERE owner = ?1")
           .Bind(1, **owner);
   while (row.Step()) {
@@ -327,7 +327,7 @@ Result<Roster> LoadRoster(SqliteConnection& connection, const BareJid& account) 
   return roster;
 }
 
-Result<RosterChanges> ReadChanges(SqliteConnection& connection, const BareJid& account,
+Result<RosterChanges> ReadChanges(SqlConnection& connection, const BareJid& account,
                                   int64_t since) {
   RosterChanges changes;
   const auto owner = FindOwner(connection, account.ToString());
@@ -338,13 +338,13 @@ Result<RosterChanges> ReadChanges(SqliteConnection& connection, const BareJid& a
   changes.version = versions->newest;
   changes.known = since >= versions->oldest && since <= versions->newest;
   if (!changes.known) return changes;
-  SqliteQuery row = connection
-                        .Query(
-                            "SELECT contact, removed, name, subscription, ask, approved, "
-                            "group_names FROM roster_item WHERE owner = ?1 AND version > ?2 "
-                            "ORDER BY version")
-                        .Bind(1, **owner)
-                        .Bind(2, since);
+  SqlQuery row = connection
+                     .Query(
+                         "SELECT contact, removed, name, subscription, ask, approved, "
+                         "group_names FROM roster_item WHERE owner = ?1 AND version > ?2 "
+                         "ORDER BY version")
+                     .Bind(1, **owner)
+                     .Bind(2, since);
   while (row.Step()) {
     RosterEntry entry{.contact = Jid::FromNormalized(row.Text(0))};
     if (row.Int(1) == 0) entry.item = ReadItem(row, 2);
@@ -356,17 +356,16 @@ Result<RosterChanges> ReadChanges(SqliteConnection& connection, const BareJid& a
 
 }  // namespace
 
-Task<Result<Roster>> SqliteRosterStore::Load(BareJid account) {
-  return database_->Read<Roster>(loop_,
-                                 [account = std::move(account)](SqliteConnection& connection) {
-                                   return LoadRoster(connection, account);
-                                 });
+Task<Result<Roster>> SqlRosterStore::Load(BareJid account) {
+  return database_->Read<Roster>(loop_, [account = std::move(account)](SqlConnection& connection) {
+    return LoadRoster(connection, account);
+  });
 }
 
-Task<Result<RosterEntry>> SqliteRosterStore::Find(BareJid account, Jid contact) {
+Task<Result<RosterEntry>> SqlRosterStore::Find(BareJid account, Jid contact) {
   return database_->Read<RosterEntry>(loop_,
                                       [account = std::move(account), contact = std::move(contact)](
-                                          SqliteConnection& connection) -> Result<RosterEntry> {
+                                          SqlConnection& connection) -> Result<RosterEntry> {
                                         const auto owner =
                                             FindOwner(connection, account.ToString());
                                         if (!owner) return owner.error();
@@ -375,22 +374,24 @@ Task<Result<RosterEntry>> SqliteRosterStore::Find(BareJid account, Jid contact) 
                                       });
 }
 
-Task<Result<RosterChanges>> SqliteRosterStore::Since(BareJid account, int64_t version) {
+Task<Result<RosterChanges>> SqlRosterStore::Since(BareJid account, int64_t version) {
   return database_->Read<RosterChanges>(
-      loop_, [account = std::move(account), version](SqliteConnection& connection) {
+      loop_, [account = std::move(account), version](SqlConnection& connection) {
         return ReadChanges(connection, account, version);
       });
 }
 
-Task<Result<RosterUpdate>> SqliteRosterStore::Update(BareJid account, Jid contact,
-                                                     RosterTransition transition,
-                                                     RosterUpdateOptions options) {
-  return database_->Write<RosterUpdate>(
-      loop_, [account = std::move(account), contact = std::move(contact),
-              transition = std::move(transition),
-              options = std::move(options)](SqliteConnection& connection) {
-        return UpdateEntry(connection, account, contact, transition, options);
-      });
+Task<Result<RosterUpdate>> SqlRosterStore::Update(BareJid account, Jid contact,
+                                                  RosterTransition transition,
+                                                  RosterUpdateOptions options) {
+  StoreOwners owners = {account.ToString()};
+  return database_->Write<RosterUpdate>(loop_, std::move(owners),
+                                        [account = std::move(account), contact = std::move(contact),
+                                         transition = std::move(transition),
+                                         options = std::move(options)](SqlConnection& connection) {
+                                          return UpdateEntry(connection, account, contact,
+                                                             transition, options);
+                                        });
 }
 
 }  // namespace business

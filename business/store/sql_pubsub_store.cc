@@ -1,9 +1,9 @@
-#include "business/store/sqlite_pubsub_store.h"
+#include "business/store/sql_pubsub_store.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "business/store/sqlite_pubsub_rows.h"
+#include "business/store/sql_pubsub_rows.h"
 
 namespace business {
 
@@ -34,26 +34,25 @@ PubsubSubscription::State ParseState(std::string_view name) {
   return PubsubSubscription::State::kPending;
 }
 
-Result<uint32_t> CountItems(SqliteConnection& connection, int64_t node) {
-  SqliteQuery row =
-      connection.Query("SELECT count(*) FROM pubsub_item WHERE node = ?1").Bind(1, node);
+Result<uint32_t> CountItems(SqlConnection& connection, int64_t node) {
+  SqlQuery row = connection.Query("SELECT count(*) FROM pubsub_item WHERE node = ?1").Bind(1, node);
   if (!row.Step()) return connection.LastError();
   return static_cast<uint32_t>(row.Int(0));
 }
 
-Result<std::optional<PubsubItem>> FindItem(SqliteConnection& connection, int64_t node,
+Result<std::optional<PubsubItem>> FindItem(SqlConnection& connection, int64_t node,
                                            const std::string& id) {
-  SqliteQuery row = connection
-                        .Query("SELECT " PUBSUB_ITEM_COLUMNS
-                               " FROM pubsub_item i WHERE i.node = ?1 AND i.id = ?2")
-                        .Bind(1, node)
-                        .Bind(2, id);
+  SqlQuery row = connection
+                     .Query("SELECT " PUBSUB_ITEM_COLUMNS
+                            " FROM pubsub_item i WHERE i.node = ?1 AND i.id = ?2")
+                     .Bind(1, node)
+                     .Bind(2, id);
   if (row.Step()) return std::optional(ReadPubsubItem(row, 0));
   if (!row.ok()) return connection.LastError();
   return std::optional<PubsubItem>();
 }
 
-Result<PubsubPage> FindItems(SqliteConnection& connection, int64_t node,
+Result<PubsubPage> FindItems(SqlConnection& connection, int64_t node,
                              const std::vector<std::string>& ids, PubsubPage page) {
   for (const std::string& id : ids) {
     auto item = FindItem(connection, node, id);
@@ -69,7 +68,7 @@ Result<PubsubPage> FindItems(SqliteConnection& connection, int64_t node,
   return page;
 }
 
-Result<PubsubPage> ReadPage(SqliteConnection& connection, int64_t node, const PubsubQuery& query,
+Result<PubsubPage> ReadPage(SqlConnection& connection, int64_t node, const PubsubQuery& query,
                             PubsubPage page) {
   int64_t anchor = query.backward ? INT64_MAX : 0;
   if (query.anchor) {
@@ -88,10 +87,10 @@ Result<PubsubPage> ReadPage(SqliteConnection& connection, int64_t node, const Pu
       "SELECT " PUBSUB_ITEM_COLUMNS
       " FROM pubsub_item i INDEXED BY pubsub_item_by_number "
       "WHERE i.node = ?1 AND i.number < ?2 ORDER BY i.number DESC LIMIT ?3";
-  SqliteQuery row = connection.Query(query.backward ? kBackward : kForward)
-                        .Bind(1, node)
-                        .Bind(2, anchor)
-                        .Bind(3, int64_t{query.max} + 1);
+  SqlQuery row = connection.Query(query.backward ? kBackward : kForward)
+                     .Bind(1, node)
+                     .Bind(2, anchor)
+                     .Bind(3, int64_t{query.max} + 1);
   while (row.Step()) page.items.push_back(ReadPubsubItem(row, 0));
   if (!row.ok()) return connection.LastError();
   page.complete = page.items.size() <= query.max;
@@ -100,7 +99,7 @@ Result<PubsubPage> ReadPage(SqliteConnection& connection, int64_t node, const Pu
   return page;
 }
 
-Result<PubsubPage> QueryItems(SqliteConnection& connection, const Jid& owner,
+Result<PubsubPage> QueryItems(SqlConnection& connection, const Jid& owner,
                               const PubsubQuery& query) {
   PubsubPage page;
   const auto node = FindPubsubNode(connection, owner.BareView(), query.node);
@@ -116,15 +115,14 @@ Result<PubsubPage> QueryItems(SqliteConnection& connection, const Jid& owner,
   return ReadPage(connection, (*node)->id, query, std::move(page));
 }
 
-Result<std::vector<PubsubNewest>> ReadNewest(SqliteConnection& connection, const Jid& owner,
+Result<std::vector<PubsubNewest>> ReadNewest(SqlConnection& connection, const Jid& owner,
                                              const std::vector<std::string>& nodes) {
-  SqliteQuery row =
-      connection
-          .Query("SELECT " PUBSUB_NODE_COLUMNS ", " PUBSUB_ITEM_COLUMNS
-                 " FROM owner o JOIN pubsub_node n ON n.owner = o.id JOIN pubsub_item i "
-                 "ON i.number = (SELECT max(number) FROM pubsub_item WHERE node = n.id) "
-                 "WHERE o.jid = ?1 ORDER BY n.name")
-          .Bind(1, owner.BareView());
+  SqlQuery row = connection
+                     .Query("SELECT " PUBSUB_NODE_COLUMNS ", " PUBSUB_ITEM_COLUMNS
+                            " FROM owner o JOIN pubsub_node n ON n.owner = o.id JOIN pubsub_item i "
+                            "ON i.number = (SELECT max(number) FROM pubsub_item WHERE node = n.id) "
+                            "WHERE o.jid = ?1 ORDER BY n.name")
+                     .Bind(1, owner.BareView());
   std::vector<PubsubNewest> newest;
   while (row.Step()) {
     if (!nodes.empty() && std::find(nodes.begin(), nodes.end(), row.Text(1)) == nodes.end()) {
@@ -136,19 +134,19 @@ Result<std::vector<PubsubNewest>> ReadNewest(SqliteConnection& connection, const
   return newest;
 }
 
-Result<Put> SubscribeTo(SqliteConnection& connection, const Jid& owner,
+Result<Put> SubscribeTo(SqlConnection& connection, const Jid& owner,
                         const PubsubSubscription& subscription, uint32_t max) {
   const auto node = FindPubsubNode(connection, owner.BareView(), subscription.node);
   if (!node) return node.error();
   if (!*node) return Put::kMissing;
   {
-    SqliteQuery row = connection
-                          .Query(
-                              "SELECT count(*) FROM pubsub_subscription WHERE node = ?1 "
-                              "AND NOT (jid = ?2 AND subid = ?3)")
-                          .Bind(1, (*node)->id)
-                          .Bind(2, subscription.jid.ToString())
-                          .Bind(3, subscription.subid);
+    SqlQuery row = connection
+                       .Query(
+                           "SELECT count(*) FROM pubsub_subscription WHERE node = ?1 "
+                           "AND NOT (jid = ?2 AND subid = ?3)")
+                       .Bind(1, (*node)->id)
+                       .Bind(2, subscription.jid.ToString())
+                       .Bind(3, subscription.subid);
     if (!row.Step()) return connection.LastError();
     if (row.Int(0) >= int64_t{max}) return Put::kFull;
   }
@@ -169,7 +167,7 @@ Result<Put> SubscribeTo(SqliteConnection& connection, const Jid& owner,
 }
 
 // Columns: node name, jid, affiliation.
-Result<std::vector<PubsubAffiliate>> ReadAffiliates(SqliteConnection& connection, SqliteQuery row) {
+Result<std::vector<PubsubAffiliate>> ReadAffiliates(SqlConnection& connection, SqlQuery row) {
   std::vector<PubsubAffiliate> affiliates;
   while (row.Step()) {
     affiliates.push_back({.node = row.Text(0),
@@ -181,8 +179,7 @@ Result<std::vector<PubsubAffiliate>> ReadAffiliates(SqliteConnection& connection
 }
 
 // Columns: node name, jid, subid, state, options.
-Result<std::vector<PubsubSubscription>> ReadSubscriptions(SqliteConnection& connection,
-                                                          SqliteQuery row) {
+Result<std::vector<PubsubSubscription>> ReadSubscriptions(SqlConnection& connection, SqlQuery row) {
   std::vector<PubsubSubscription> subscriptions;
   while (row.Step()) {
     subscriptions.push_back({.node = row.Text(0),
@@ -199,41 +196,43 @@ Result<std::vector<PubsubSubscription>> ReadSubscriptions(SqliteConnection& conn
 
 // ---- nodes ----
 
-Task<Result<Put>> SqlitePubsubStore::CreateNode(Jid owner, PubsubNode node,
-                                                std::vector<PubsubAffiliate> affiliates,
-                                                uint32_t max_nodes) {
+Task<Result<Put>> SqlPubsubStore::CreateNode(Jid owner, PubsubNode node,
+                                             std::vector<PubsubAffiliate> affiliates,
+                                             uint32_t max_nodes) {
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<Put>(
-      loop_, [owner = std::move(owner), node = std::move(node), affiliates = std::move(affiliates),
-              max_nodes](SqliteConnection& connection) {
+      loop_, std::move(owners),
+      [owner = std::move(owner), node = std::move(node), affiliates = std::move(affiliates),
+       max_nodes](SqlConnection& connection) {
         return CreatePubsubNode(connection, owner.BareView(), node, affiliates, max_nodes);
       });
 }
 
-Task<Result<std::optional<PubsubNode>>> SqlitePubsubStore::FindNode(Jid owner, std::string node) {
+Task<Result<std::optional<PubsubNode>>> SqlPubsubStore::FindNode(Jid owner, std::string node) {
   using Found = std::optional<PubsubNode>;
   return database_->Read<Found>(loop_,
                                 [owner = std::move(owner), node = std::move(node)](
-                                    SqliteConnection& connection) -> Result<Found> {
+                                    SqlConnection& connection) -> Result<Found> {
                                   auto found = FindPubsubNode(connection, owner.BareView(), node);
                                   if (!found) return found.error();
                                   return *found ? Found(std::move((*found)->node)) : Found();
                                 });
 }
 
-Task<Result<std::vector<PubsubNode>>> SqlitePubsubStore::Nodes(Jid owner, std::string after,
-                                                               uint32_t limit) {
+Task<Result<std::vector<PubsubNode>>> SqlPubsubStore::Nodes(Jid owner, std::string after,
+                                                            uint32_t limit) {
   using Nodes = std::vector<PubsubNode>;
   return database_->Read<Nodes>(
       loop_,
       [owner = std::move(owner), after = std::move(after),
-       limit](SqliteConnection& connection) -> Result<Nodes> {
-        SqliteQuery row = connection
-                              .Query("SELECT " PUBSUB_NODE_COLUMNS
-                                     " FROM owner o JOIN pubsub_node n ON n.owner = o.id "
-                                     "WHERE o.jid = ?1 AND n.name > ?2 ORDER BY n.name LIMIT ?3")
-                              .Bind(1, owner.BareView())
-                              .Bind(2, after)
-                              .Bind(3, int64_t{limit});
+       limit](SqlConnection& connection) -> Result<Nodes> {
+        SqlQuery row = connection
+                           .Query("SELECT " PUBSUB_NODE_COLUMNS
+                                  " FROM owner o JOIN pubsub_node n ON n.owner = o.id "
+                                  "WHERE o.jid = ?1 AND n.name > ?2 ORDER BY n.name LIMIT ?3")
+                           .Bind(1, owner.BareView())
+                           .Bind(2, after)
+                           .Bind(3, int64_t{limit});
         Nodes nodes;
         while (row.Step()) nodes.push_back(ReadPubsubNode(row).node);
         if (!row.ok()) return connection.LastError();
@@ -241,12 +240,13 @@ Task<Result<std::vector<PubsubNode>>> SqlitePubsubStore::Nodes(Jid owner, std::s
       });
 }
 
-Task<Result<Put>> SqlitePubsubStore::Configure(Jid owner, std::string node, std::string config,
-                                               int64_t expected_version) {
+Task<Result<Put>> SqlPubsubStore::Configure(Jid owner, std::string node, std::string config,
+                                            int64_t expected_version) {
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<Put>(
-      loop_,
+      loop_, std::move(owners),
       [owner = std::move(owner), node = std::move(node), config = std::move(config),
-       expected_version](SqliteConnection& connection) -> Result<Put> {
+       expected_version](SqlConnection& connection) -> Result<Put> {
         const auto found = FindPubsubNode(connection, owner.BareView(), node);
         if (!found) return found.error();
         if (!*found) return Put::kMissing;
@@ -264,11 +264,11 @@ Task<Result<Put>> SqlitePubsubStore::Configure(Jid owner, std::string node, std:
       });
 }
 
-Task<Result<Put>> SqlitePubsubStore::DeleteNode(Jid owner, std::string node) {
+Task<Result<Put>> SqlPubsubStore::DeleteNode(Jid owner, std::string node) {
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<Put>(
-      loop_,
-      [owner = std::move(owner),
-       node = std::move(node)](SqliteConnection& connection) -> Result<Put> {
+      loop_, std::move(owners),
+      [owner = std::move(owner), node = std::move(node)](SqlConnection& connection) -> Result<Put> {
         if (!connection
                  .Query(
                      "DELETE FROM pubsub_node WHERE owner = (SELECT id FROM owner WHERE jid = ?1) "
@@ -284,21 +284,23 @@ Task<Result<Put>> SqlitePubsubStore::DeleteNode(Jid owner, std::string node) {
 
 // ---- items ----
 
-Task<Result<PubsubPublished>> SqlitePubsubStore::Publish(Jid owner, PubsubPublish publish) {
+Task<Result<PubsubPublished>> SqlPubsubStore::Publish(Jid owner, PubsubPublish publish) {
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<PubsubPublished>(
-      loop_,
-      [owner = std::move(owner), publish = std::move(publish)](SqliteConnection& connection) {
+      loop_, std::move(owners),
+      [owner = std::move(owner), publish = std::move(publish)](SqlConnection& connection) {
         return PublishItems(connection, owner.BareView(), publish);
       });
 }
 
-Task<Result<std::optional<std::vector<std::string>>>> SqlitePubsubStore::Retract(
+Task<Result<std::optional<std::vector<std::string>>>> SqlPubsubStore::Retract(
     Jid owner, std::string node, std::vector<std::string> ids) {
   using Retracted = std::optional<std::vector<std::string>>;
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<Retracted>(
-      loop_,
+      loop_, std::move(owners),
       [owner = std::move(owner), node = std::move(node),
-       ids = std::move(ids)](SqliteConnection& connection) -> Result<Retracted> {
+       ids = std::move(ids)](SqlConnection& connection) -> Result<Retracted> {
         const auto found = FindPubsubNode(connection, owner.BareView(), node);
         if (!found) return found.error();
         if (!*found) return Retracted();
@@ -316,45 +318,46 @@ Task<Result<std::optional<std::vector<std::string>>>> SqlitePubsubStore::Retract
       });
 }
 
-Task<Result<Put>> SqlitePubsubStore::Purge(Jid owner, std::string node) {
-  return database_->Write<Put>(loop_,
-                               [owner = std::move(owner), node = std::move(node)](
-                                   SqliteConnection& connection) -> Result<Put> {
-                                 const auto found =
-                                     FindPubsubNode(connection, owner.BareView(), node);
-                                 if (!found) return found.error();
-                                 if (!*found) return Put::kMissing;
-                                 if (!connection.Query("DELETE FROM pubsub_item WHERE node = ?1")
-                                          .Bind(1, (*found)->id)
-                                          .Run()) {
-                                   return connection.LastError();
-                                 }
-                                 return Put::kDone;
-                               });
+Task<Result<Put>> SqlPubsubStore::Purge(Jid owner, std::string node) {
+  StoreOwners owners = {std::string(owner.BareView())};
+  return database_->Write<Put>(
+      loop_, std::move(owners),
+      [owner = std::move(owner), node = std::move(node)](SqlConnection& connection) -> Result<Put> {
+        const auto found = FindPubsubNode(connection, owner.BareView(), node);
+        if (!found) return found.error();
+        if (!*found) return Put::kMissing;
+        if (!connection.Query("DELETE FROM pubsub_item WHERE node = ?1")
+                 .Bind(1, (*found)->id)
+                 .Run()) {
+          return connection.LastError();
+        }
+        return Put::kDone;
+      });
 }
 
-Task<Result<PubsubPage>> SqlitePubsubStore::Items(Jid owner, PubsubQuery query) {
+Task<Result<PubsubPage>> SqlPubsubStore::Items(Jid owner, PubsubQuery query) {
   return database_->Read<PubsubPage>(
-      loop_, [owner = std::move(owner), query = std::move(query)](SqliteConnection& connection) {
+      loop_, [owner = std::move(owner), query = std::move(query)](SqlConnection& connection) {
         return QueryItems(connection, owner, query);
       });
 }
 
-Task<Result<std::vector<PubsubNewest>>> SqlitePubsubStore::Newest(Jid owner,
-                                                                  std::vector<std::string> nodes) {
+Task<Result<std::vector<PubsubNewest>>> SqlPubsubStore::Newest(Jid owner,
+                                                               std::vector<std::string> nodes) {
   return database_->Read<std::vector<PubsubNewest>>(
-      loop_, [owner = std::move(owner), nodes = std::move(nodes)](SqliteConnection& connection) {
+      loop_, [owner = std::move(owner), nodes = std::move(nodes)](SqlConnection& connection) {
         return ReadNewest(connection, owner, nodes);
       });
 }
 
 // ---- who ----
 
-Task<Result<Put>> SqlitePubsubStore::SetAffiliations(Jid owner,
-                                                     std::vector<PubsubAffiliate> affiliates) {
-  return database_->Write<Put>(loop_,
+Task<Result<Put>> SqlPubsubStore::SetAffiliations(Jid owner,
+                                                  std::vector<PubsubAffiliate> affiliates) {
+  StoreOwners owners = {std::string(owner.BareView())};
+  return database_->Write<Put>(loop_, std::move(owners),
                                [owner = std::move(owner), affiliates = std::move(affiliates)](
-                                   SqliteConnection& connection) -> Result<Put> {
+                                   SqlConnection& connection) -> Result<Put> {
                                  std::vector<int64_t> nodes;
                                  for (const PubsubAffiliate& affiliate : affiliates) {
                                    const auto node =
@@ -372,10 +375,10 @@ Task<Result<Put>> SqlitePubsubStore::SetAffiliations(Jid owner,
                                });
 }
 
-Task<Result<std::vector<PubsubAffiliate>>> SqlitePubsubStore::Affiliations(Jid owner,
-                                                                           std::string node) {
+Task<Result<std::vector<PubsubAffiliate>>> SqlPubsubStore::Affiliations(Jid owner,
+                                                                        std::string node) {
   return database_->Read<std::vector<PubsubAffiliate>>(
-      loop_, [owner = std::move(owner), node = std::move(node)](SqliteConnection& connection) {
+      loop_, [owner = std::move(owner), node = std::move(node)](SqlConnection& connection) {
         return ReadAffiliates(connection,
                               connection
                                   .Query("SELECT n.name, a.jid, a.affiliation FROM owner o "
@@ -387,9 +390,9 @@ Task<Result<std::vector<PubsubAffiliate>>> SqlitePubsubStore::Affiliations(Jid o
       });
 }
 
-Task<Result<std::vector<PubsubAffiliate>>> SqlitePubsubStore::AffiliationsOf(Jid owner, Jid jid) {
+Task<Result<std::vector<PubsubAffiliate>>> SqlPubsubStore::AffiliationsOf(Jid owner, Jid jid) {
   return database_->Read<std::vector<PubsubAffiliate>>(
-      loop_, [owner = std::move(owner), jid = std::move(jid)](SqliteConnection& connection) {
+      loop_, [owner = std::move(owner), jid = std::move(jid)](SqlConnection& connection) {
         return ReadAffiliates(
             connection, connection
                             .Query("SELECT n.name, a.jid, a.affiliation FROM pubsub_affiliation a "
@@ -401,21 +404,22 @@ Task<Result<std::vector<PubsubAffiliate>>> SqlitePubsubStore::AffiliationsOf(Jid
       });
 }
 
-Task<Result<Put>> SqlitePubsubStore::Subscribe(Jid owner, PubsubSubscription subscription,
-                                               uint32_t max) {
-  return database_->Write<Put>(loop_,
-                               [owner = std::move(owner), subscription = std::move(subscription),
-                                max](SqliteConnection& connection) {
-                                 return SubscribeTo(connection, owner, subscription, max);
-                               });
+Task<Result<Put>> SqlPubsubStore::Subscribe(Jid owner, PubsubSubscription subscription,
+                                            uint32_t max) {
+  StoreOwners owners = {std::string(owner.BareView())};
+  return database_->Write<Put>(
+      loop_, std::move(owners),
+      [owner = std::move(owner), subscription = std::move(subscription), max](
+          SqlConnection& connection) { return SubscribeTo(connection, owner, subscription, max); });
 }
 
-Task<Result<Put>> SqlitePubsubStore::Unsubscribe(Jid owner, std::string node, Jid jid,
-                                                 std::string subid) {
+Task<Result<Put>> SqlPubsubStore::Unsubscribe(Jid owner, std::string node, Jid jid,
+                                              std::string subid) {
+  StoreOwners owners = {std::string(owner.BareView())};
   return database_->Write<Put>(
-      loop_,
+      loop_, std::move(owners),
       [owner = std::move(owner), node = std::move(node), jid = std::move(jid),
-       subid = std::move(subid)](SqliteConnection& connection) -> Result<Put> {
+       subid = std::move(subid)](SqlConnection& connection) -> Result<Put> {
         const auto found = FindPubsubNode(connection, owner.BareView(), node);
         if (!found) return found.error();
         if (!*found) return Put::kMissing;
@@ -432,10 +436,10 @@ Task<Result<Put>> SqlitePubsubStore::Unsubscribe(Jid owner, std::string node, Ji
       });
 }
 
-Task<Result<std::vector<PubsubSubscription>>> SqlitePubsubStore::Subscriptions(Jid owner,
-                                                                               std::string node) {
+Task<Result<std::vector<PubsubSubscription>>> SqlPubsubStore::Subscriptions(Jid owner,
+                                                                            std::string node) {
   return database_->Read<std::vector<PubsubSubscription>>(
-      loop_, [owner = std::move(owner), node = std::move(node)](SqliteConnection& connection) {
+      loop_, [owner = std::move(owner), node = std::move(node)](SqlConnection& connection) {
         return ReadSubscriptions(
             connection, connection
                             .Query("SELECT n.name, s.jid, s.subid, s.state, s.options FROM owner o "
@@ -447,10 +451,9 @@ Task<Result<std::vector<PubsubSubscription>>> SqlitePubsubStore::Subscriptions(J
       });
 }
 
-Task<Result<std::vector<PubsubSubscription>>> SqlitePubsubStore::SubscriptionsOf(Jid owner,
-                                                                                 Jid jid) {
+Task<Result<std::vector<PubsubSubscription>>> SqlPubsubStore::SubscriptionsOf(Jid owner, Jid jid) {
   return database_->Read<std::vector<PubsubSubscription>>(
-      loop_, [owner = std::move(owner), jid = std::move(jid)](SqliteConnection& connection) {
+      loop_, [owner = std::move(owner), jid = std::move(jid)](SqlConnection& connection) {
         return ReadSubscriptions(
             connection,
             connection

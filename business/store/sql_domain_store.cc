@@ -1,4 +1,4 @@
-#include "business/store/sqlite_domain_store.h"
+#include "business/store/sql_domain_store.h"
 
 #include <ctime>
 #include <utility>
@@ -11,7 +11,7 @@ using runtime::Task;
 namespace {
 
 // After a change of one row: `none` if there was nothing to change.
-Result<DomainStore::Put> RaiseGeneration(SqliteConnection& connection, DomainStore::Put none) {
+Result<DomainStore::Put> RaiseGeneration(SqlConnection& connection, DomainStore::Put none) {
   if (connection.Changes() == 0) return none;
   if (!connection.Query("UPDATE domain_state SET generation = generation + 1 WHERE id = 1").Run()) {
     return connection.LastError();
@@ -21,15 +21,15 @@ Result<DomainStore::Put> RaiseGeneration(SqliteConnection& connection, DomainSto
 
 }  // namespace
 
-Task<Result<DomainList>> SqliteDomainStore::List() {
-  return database_->Read<DomainList>(loop_, [](SqliteConnection& connection) -> Result<DomainList> {
+Task<Result<DomainList>> SqlDomainStore::List() {
+  return database_->Read<DomainList>(loop_, [](SqlConnection& connection) -> Result<DomainList> {
     DomainList list;
     {
-      SqliteQuery row = connection.Query("SELECT generation FROM domain_state WHERE id = 1");
+      SqlQuery row = connection.Query("SELECT generation FROM domain_state WHERE id = 1");
       if (!row.Step()) return connection.LastError();
       list.generation = row.Int(0);
     }
-    SqliteQuery row = connection.Query("SELECT name, added, settings FROM domain ORDER BY name");
+    SqlQuery row = connection.Query("SELECT name, added, settings FROM domain ORDER BY name");
     while (row.Step()) {
       list.domains.push_back({.name = row.Text(0), .added = row.Int(1), .settings = row.Text(2)});
     }
@@ -38,9 +38,9 @@ Task<Result<DomainList>> SqliteDomainStore::List() {
   });
 }
 
-Task<Result<DomainStore::Put>> SqliteDomainStore::Add(Domain domain) {
+Task<Result<DomainStore::Put>> SqlDomainStore::Add(Domain domain) {
   return database_->Write<Put>(
-      loop_, [domain = std::move(domain)](SqliteConnection& connection) -> Result<Put> {
+      loop_, StoreOwners{}, [domain = std::move(domain)](SqlConnection& connection) -> Result<Put> {
         if (!connection
                  .Query("INSERT INTO domain (name, added, settings) VALUES (?1, ?2, ?3) "
                         "ON CONFLICT DO NOTHING")
@@ -55,12 +55,11 @@ Task<Result<DomainStore::Put>> SqliteDomainStore::Add(Domain domain) {
       });
 }
 
-Task<Result<DomainStore::Put>> SqliteDomainStore::SetSettings(std::string name,
-                                                              std::string settings) {
+Task<Result<DomainStore::Put>> SqlDomainStore::SetSettings(std::string name, std::string settings) {
   return database_->Write<Put>(
-      loop_,
+      loop_, StoreOwners{},
       [name = std::move(name),
-       settings = std::move(settings)](SqliteConnection& connection) -> Result<Put> {
+       settings = std::move(settings)](SqlConnection& connection) -> Result<Put> {
         if (!connection.Query("UPDATE domain SET settings = ?2 WHERE name = ?1")
                  .Bind(1, name)
                  .BindBlob(2, settings)
@@ -71,9 +70,9 @@ Task<Result<DomainStore::Put>> SqliteDomainStore::SetSettings(std::string name,
       });
 }
 
-Task<Result<DomainStore::Put>> SqliteDomainStore::Remove(std::string name) {
+Task<Result<DomainStore::Put>> SqlDomainStore::Remove(std::string name) {
   return database_->Write<Put>(
-      loop_, [name = std::move(name)](SqliteConnection& connection) -> Result<Put> {
+      loop_, StoreOwners{}, [name = std::move(name)](SqlConnection& connection) -> Result<Put> {
         if (!connection.Query("DELETE FROM domain WHERE name = ?1").Bind(1, name).Run()) {
           return connection.LastError();
         }

@@ -1,11 +1,11 @@
-// Nodes and items in SQLite: what the functions of SqlitePubsubStore share.
+// Nodes and items on an SQL engine: what the functions of SqlPubsubStore share.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
 #include "business/store/pubsub_store.h"
-#include "business/store/sqlite_connection.h"
+#include "business/store/sql_connection.h"
 #include "lib/runtime/result.h"
 
 namespace business {
@@ -17,26 +17,25 @@ struct PubsubNodeRow {
 
 // Of `pubsub_node n`.
 #define PUBSUB_NODE_COLUMNS "n.id, n.name, n.type, n.config, n.version, n.created"
-PubsubNodeRow ReadPubsubNode(const SqliteQuery& row);
+PubsubNodeRow ReadPubsubNode(const SqlQuery& row);
 
 // Of `pubsub_item i`; from column `first`.
 #define PUBSUB_ITEM_COLUMNS "i.number, i.id, i.publisher, i.payload, i.stamp"
-PubsubItem ReadPubsubItem(const SqliteQuery& row, int first);
+PubsubItem ReadPubsubItem(const SqlQuery& row, int first);
 
-runtime::Result<std::optional<PubsubNodeRow>> FindPubsubNode(SqliteConnection& connection,
+runtime::Result<std::optional<PubsubNodeRow>> FindPubsubNode(SqlConnection& connection,
                                                              std::string_view owner,
                                                              std::string_view name);
 
-runtime::Result<PubsubStore::Put> CreatePubsubNode(SqliteConnection& connection,
+runtime::Result<PubsubStore::Put> CreatePubsubNode(SqlConnection& connection,
                                                    std::string_view owner, const PubsubNode& node,
                                                    const std::vector<PubsubAffiliate>& affiliates,
                                                    uint32_t max_nodes);
 
-bool PutPubsubAffiliate(SqliteConnection& connection, int64_t node,
-                        const PubsubAffiliate& affiliate);
+bool PutPubsubAffiliate(SqlConnection& connection, int64_t node, const PubsubAffiliate& affiliate);
 PubsubAffiliation ParsePubsubAffiliation(std::string_view name);
 
-runtime::Result<PubsubPublished> PublishItems(SqliteConnection& connection, std::string_view owner,
+runtime::Result<PubsubPublished> PublishItems(SqlConnection& connection, std::string_view owner,
                                               const PubsubPublish& publish);
 
 }  // namespace business

@@ -1,14 +1,14 @@
-// AccountStore on SQLite.
+// AccountStore on an SQL engine.
 #pragma once
 
 #include "business/store/account_store.h"
-#include "business/store/sqlite_database.h"
+#include "business/store/sql_database.h"
 
 namespace business {
 
-class SqliteAccountStore : public AccountStore {
+class SqlAccountStore : public AccountStore {
  public:
-  SqliteAccountStore(SqliteDatabase* database, runtime::EventLoop* loop)
+  SqlAccountStore(SqlDatabase* database, runtime::EventLoop* loop)
       : database_(database), loop_(loop) {}
 
   runtime::Task<runtime::Result<std::optional<Account>>> Find(xmpp::BareJid jid) override;
@@ -21,7 +21,7 @@ class SqliteAccountStore : public AccountStore {
                                                             uint32_t limit) override;
 
  private:
-  SqliteDatabase* const database_;
+  SqlDatabase* const database_;
   runtime::EventLoop* const loop_;
 };
 

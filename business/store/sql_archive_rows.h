@@ -1,4 +1,4 @@
-// Rows of archives in SQLite: how they are numbered, found and removed.
+// Rows of archives: how they are numbered, found and removed.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "business/store/archive_store.h"
-#include "business/store/sqlite_connection.h"
+#include "business/store/sql_connection.h"
 #include "lib/runtime/result.h"
 
 namespace business {
@@ -28,17 +28,17 @@ struct ArchiveRecord {
 inline int64_t PositionOf(int64_t row_id) { return row_id & ((int64_t{1} << kPositionBits) - 1); }
 
 // nullopt: no row was ever written for this owner.
-runtime::Result<std::optional<ArchiveRecord>> FindArchive(SqliteConnection& connection,
+runtime::Result<std::optional<ArchiveRecord>> FindArchive(SqlConnection& connection,
                                                           std::string_view owner);
 
 // What ReadArchiveRow wants to be selected, of `archive_row r`.
 #define ARCHIVE_ROW_COLUMNS                                                                \
   "r.id, r.stamp, r.effect, r.with_bare, r.with_resource, r.incoming, r.hidden, r.flags, " \
   "r.bytes, r.origin, r.origin_id"
-ArchiveRow ReadArchiveRow(const SqliteQuery& row);
+ArchiveRow ReadArchiveRow(const SqlQuery& row);
 
 // The row id of the one that `id` names; nullopt: none, or hidden.
-runtime::Result<std::optional<int64_t>> FindArchiveRow(SqliteConnection& connection,
+runtime::Result<std::optional<int64_t>> FindArchiveRow(SqlConnection& connection,
                                                        const ArchiveRecord& archive,
                                                        std::string_view id);
 
@@ -50,13 +50,13 @@ inline constexpr std::string_view kForgetArchiveText =
     "WHERE id >= ?1 AND id <= min(?2, ?3) AND body IS NOT NULL";
 
 // All rows with first <= id <= last, and their words. Returns how many, or -1: LastError().
-int64_t RemoveArchiveRows(SqliteConnection& connection, const ArchiveRecord& archive, int64_t first,
+int64_t RemoveArchiveRows(SqlConnection& connection, const ArchiveRecord& archive, int64_t first,
                           int64_t last);
 
 // What a query may run, for tests of the plans.
 std::vector<std::string> ArchiveQueryStatements();
 
-runtime::Result<ArchivePage> QueryArchive(SqliteConnection& connection, std::string_view owner,
+runtime::Result<ArchivePage> QueryArchive(SqlConnection& connection, std::string_view owner,
                                           const ArchiveQuery& query);
 
 }  // namespace business

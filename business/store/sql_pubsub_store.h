@@ -1,14 +1,14 @@
-// PubsubStore on SQLite.
+// PubsubStore on an SQL engine.
 #pragma once
 
 #include "business/store/pubsub_store.h"
-#include "business/store/sqlite_database.h"
+#include "business/store/sql_database.h"
 
 namespace business {
 
-class SqlitePubsubStore : public PubsubStore {
+class SqlPubsubStore : public PubsubStore {
  public:
-  SqlitePubsubStore(SqliteDatabase* database, runtime::EventLoop* loop)
+  SqlPubsubStore(SqlDatabase* database, runtime::EventLoop* loop)
       : database_(database), loop_(loop) {}
 
   runtime::Task<runtime::Result<Put>> CreateNode(xmpp::Jid owner, PubsubNode node,
@@ -48,7 +48,7 @@ class SqlitePubsubStore : public PubsubStore {
       xmpp::Jid owner, xmpp::Jid jid) override;
 
  private:
-  SqliteDatabase* const database_;
+  SqlDatabase* const database_;
   runtime::EventLoop* const loop_;
 };
 

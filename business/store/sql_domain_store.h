@@ -1,14 +1,14 @@
-// DomainStore on SQLite.
+// DomainStore on an SQL engine.
 #pragma once
 
 #include "business/store/domain_store.h"
-#include "business/store/sqlite_database.h"
+#include "business/store/sql_database.h"
 
 namespace business {
 
-class SqliteDomainStore : public DomainStore {
+class SqlDomainStore : public DomainStore {
  public:
-  SqliteDomainStore(SqliteDatabase* database, runtime::EventLoop* loop)
+  SqlDomainStore(SqlDatabase* database, runtime::EventLoop* loop)
       : database_(database), loop_(loop) {}
 
   runtime::Task<runtime::Result<DomainList>> List() override;
@@ -17,7 +17,7 @@ class SqliteDomainStore : public DomainStore {
   runtime::Task<runtime::Result<Put>> Remove(std::string name) override;
 
  private:
-  SqliteDatabase* const database_;
+  SqlDatabase* const database_;
   runtime::EventLoop* const loop_;
 };
 

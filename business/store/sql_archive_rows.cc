@@ -1,4 +1,4 @@
-#include "business/store/sqlite_archive_rows.h"
+#include "business/store/sql_archive_rows.h"
 
 #include <string>
 
@@ -7,13 +7,13 @@ namespace business {
 using runtime::Result;
 using xmpp::Jid;
 
-Result<std::optional<ArchiveRecord>> FindArchive(SqliteConnection& connection,
+Result<std::optional<ArchiveRecord>> FindArchive(SqlConnection& connection,
                                                  std::string_view owner) {
-  SqliteQuery row = connection
-                        .Query(
-                            "SELECT a.id, a.position, a.stamp, a.mark, a.indexed, a.oldest "
-                            "FROM owner o JOIN archive a ON a.owner = o.id WHERE o.jid = ?1")
-                        .Bind(1, owner);
+  SqlQuery row = connection
+                     .Query(
+                         "SELECT a.id, a.position, a.stamp, a.mark, a.indexed, a.oldest "
+                         "FROM owner o JOIN archive a ON a.owner = o.id WHERE o.jid = ?1")
+                     .Bind(1, owner);
   if (!row.Step()) {
     if (!row.ok()) return connection.LastError();
     return std::optional<ArchiveRecord>();
@@ -27,7 +27,7 @@ Result<std::optional<ArchiveRecord>> FindArchive(SqliteConnection& connection,
   return std::optional(archive);
 }
 
-ArchiveRow ReadArchiveRow(const SqliteQuery& row) {
+ArchiveRow ReadArchiveRow(const SqlQuery& row) {
   std::string with = row.Text(3);
   const std::string resource = row.Text(4);
   if (!resource.empty()) with += "/" + resource;
@@ -44,22 +44,22 @@ ArchiveRow ReadArchiveRow(const SqliteQuery& row) {
 }
 
 // An id is the beginning of an effect: what follows it are the effect's two bytes of index.
-Result<std::optional<int64_t>> FindArchiveRow(SqliteConnection& connection,
+Result<std::optional<int64_t>> FindArchiveRow(SqlConnection& connection,
                                               const ArchiveRecord& archive, std::string_view id) {
   const std::string last = std::string(id) + "\xff\xff";
-  SqliteQuery row = connection
-                        .Query(
-                            "SELECT id FROM archive_row WHERE archive = ?1 AND effect >= ?2 AND "
-                            "effect <= ?3 AND hidden = 0 ORDER BY effect LIMIT 1")
-                        .Bind(1, archive.id)
-                        .BindBlob(2, id)
-                        .BindBlob(3, last);
+  SqlQuery row = connection
+                     .Query(
+                         "SELECT id FROM archive_row WHERE archive = ?1 AND effect >= ?2 AND "
+                         "effect <= ?3 AND hidden = 0 ORDER BY effect LIMIT 1")
+                     .Bind(1, archive.id)
+                     .BindBlob(2, id)
+                     .BindBlob(3, last);
   if (row.Step()) return std::optional(row.Int(0));
   if (!row.ok()) return connection.LastError();
   return std::optional<int64_t>();
 }
 
-int64_t RemoveArchiveRows(SqliteConnection& connection, const ArchiveRecord& archive, int64_t first,
+int64_t RemoveArchiveRows(SqlConnection& connection, const ArchiveRecord& archive, int64_t first,
                           int64_t last) {
   if (!connection.Query(kForgetArchiveText)
            .Bind(1, first)

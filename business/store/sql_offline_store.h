@@ -1,14 +1,14 @@
-// OfflineStore on SQLite.
+// OfflineStore on an SQL engine.
 #pragma once
 
 #include "business/store/offline_store.h"
-#include "business/store/sqlite_database.h"
+#include "business/store/sql_database.h"
 
 namespace business {
 
-class SqliteOfflineStore : public OfflineStore {
+class SqlOfflineStore : public OfflineStore {
  public:
-  SqliteOfflineStore(SqliteDatabase* database, runtime::EventLoop* loop)
+  SqlOfflineStore(SqlDatabase* database, runtime::EventLoop* loop)
       : database_(database), loop_(loop) {}
 
   runtime::Task<runtime::Result<Append>> Add(xmpp::BareJid account, OfflineMessage message,
@@ -23,7 +23,7 @@ class SqliteOfflineStore : public OfflineStore {
                                                   std::vector<std::string> effects) override;
 
  private:
-  SqliteDatabase* const database_;
+  SqlDatabase* const database_;
   runtime::EventLoop* const loop_;
 };
 

@@ -1,14 +1,14 @@
-// RosterStore on SQLite.
+// RosterStore on an SQL engine.
 #pragma once
 
 #include "business/store/roster_store.h"
-#include "business/store/sqlite_database.h"
+#include "business/store/sql_database.h"
 
 namespace business {
 
-class SqliteRosterStore : public RosterStore {
+class SqlRosterStore : public RosterStore {
  public:
-  SqliteRosterStore(SqliteDatabase* database, runtime::EventLoop* loop)
+  SqlRosterStore(SqlDatabase* database, runtime::EventLoop* loop)
       : database_(database), loop_(loop) {}
 
   runtime::Task<runtime::Result<Roster>> Load(xmpp::BareJid account) override;
@@ -21,7 +21,7 @@ class SqliteRosterStore : public RosterStore {
                                                       RosterUpdateOptions options) override;
 
  private:
-  SqliteDatabase* const database_;
+  SqlDatabase* const database_;
   runtime::EventLoop* const loop_;
 };
 

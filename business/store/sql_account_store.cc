@@ -1,4 +1,4 @@
-#include "business/store/sqlite_account_store.h"
+#include "business/store/sql_account_store.h"
 
 #include <ctime>
 #include <utility>
@@ -33,7 +33,7 @@ std::optional<Hash> ParseHash(std::string_view name) {
 }
 
 // Columns: jid, created, password_changed, locked.
-Account ReadAccount(const SqliteQuery& row) {
+Account ReadAccount(const SqlQuery& row) {
   Account account;
   account.jid = BareJid::FromNormalized(row.Text(0));
   account.created = row.Int(1);
@@ -43,7 +43,7 @@ Account ReadAccount(const SqliteQuery& row) {
 }
 
 // Columns from 4: hash, iterations, salt, stored_key, server_key; NULL when there are none.
-void ReadKeys(const SqliteQuery& row, Account& account) {
+void ReadKeys(const SqlQuery& row, Account& account) {
   const std::optional<Hash> hash = ParseHash(row.Text(4));
   if (!hash) return;
   account.keys.push_back({.hash = *hash,
@@ -53,7 +53,7 @@ void ReadKeys(const SqliteQuery& row, Account& account) {
                           .server_key = row.Text(8)});
 }
 
-bool WriteKeys(SqliteConnection& connection, const std::string& jid,
+bool WriteKeys(SqlConnection& connection, const std::string& jid,
                const std::vector<ScramKeys>& keys) {
   if (!connection.Query("DELETE FROM credential WHERE jid = ?1").Bind(1, jid).Run()) return false;
   for (const ScramKeys& key : keys) {
@@ -77,12 +77,12 @@ int64_t Now() { return static_cast<int64_t>(std::time(nullptr)); }
 
 }  // namespace
 
-Task<Result<std::optional<Account>>> SqliteAccountStore::Find(BareJid jid) {
+Task<Result<std::optional<Account>>> SqlAccountStore::Find(BareJid jid) {
   using Found = std::optional<Account>;
   return database_->Read<Found>(
-      loop_, [jid = std::move(jid)](SqliteConnection& connection) -> Result<Found> {
+      loop_, [jid = std::move(jid)](SqlConnection& connection) -> Result<Found> {
         Found found;
-        SqliteQuery row =
+        SqlQuery row =
             connection
                 .Query(
                     "SELECT a.jid, a.created, a.password_changed, a.locked, "
@@ -98,9 +98,11 @@ Task<Result<std::optional<Account>>> SqliteAccountStore::Find(BareJid jid) {
       });
 }
 
-Task<Result<AccountStore::Put>> SqliteAccountStore::Add(Account account) {
+Task<Result<AccountStore::Put>> SqlAccountStore::Add(Account account) {
+  StoreOwners owners = {account.jid.ToString()};
   return database_->Write<Put>(
-      loop_, [account = std::move(account)](SqliteConnection& connection) -> Result<Put> {
+      loop_, std::move(owners),
+      [account = std::move(account)](SqlConnection& connection) -> Result<Put> {
         const std::string& jid = account.jid.ToString();
         if (!connection
                  .Query("INSERT INTO account (jid, domain, created, password_changed, locked) "
@@ -119,11 +121,11 @@ Task<Result<AccountStore::Put>> SqliteAccountStore::Add(Account account) {
       });
 }
 
-Task<Result<AccountStore::Put>> SqliteAccountStore::SetKeys(BareJid jid,
-                                                            std::vector<ScramKeys> keys) {
+Task<Result<AccountStore::Put>> SqlAccountStore::SetKeys(BareJid jid, std::vector<ScramKeys> keys) {
+  StoreOwners owners = {jid.ToString()};
   return database_->Write<Put>(
-      loop_,
-      [jid = std::move(jid), keys = std::move(keys)](SqliteConnection& connection) -> Result<Put> {
+      loop_, std::move(owners),
+      [jid = std::move(jid), keys = std::move(keys)](SqlConnection& connection) -> Result<Put> {
         if (!connection.Query("UPDATE account SET password_changed = ?2 WHERE jid = ?1")
                  .Bind(1, jid.ToString())
                  .Bind(2, Now())
@@ -136,9 +138,11 @@ Task<Result<AccountStore::Put>> SqliteAccountStore::SetKeys(BareJid jid,
       });
 }
 
-Task<Result<AccountStore::Put>> SqliteAccountStore::SetLocked(BareJid jid, bool locked) {
+Task<Result<AccountStore::Put>> SqlAccountStore::SetLocked(BareJid jid, bool locked) {
+  StoreOwners owners = {jid.ToString()};
   return database_->Write<Put>(
-      loop_, [jid = std::move(jid), locked](SqliteConnection& connection) -> Result<Put> {
+      loop_, std::move(owners),
+      [jid = std::move(jid), locked](SqlConnection& connection) -> Result<Put> {
         if (!connection.Query("UPDATE account SET locked = ?2 WHERE jid = ?1")
                  .Bind(1, jid.ToString())
                  .Bind(2, int64_t{locked})
@@ -149,9 +153,10 @@ Task<Result<AccountStore::Put>> SqliteAccountStore::SetLocked(BareJid jid, bool 
       });
 }
 
-Task<Result<AccountStore::Put>> SqliteAccountStore::Remove(BareJid jid) {
+Task<Result<AccountStore::Put>> SqlAccountStore::Remove(BareJid jid) {
+  StoreOwners owners = {jid.ToString()};
   return database_->Write<Put>(
-      loop_, [jid = std::move(jid)](SqliteConnection& connection) -> Result<Put> {
+      loop_, std::move(owners), [jid = std::move(jid)](SqlConnection& connection) -> Result<Put> {
         if (!connection.Query("DELETE FROM account WHERE jid = ?1").Bind(1, jid.ToString()).Run()) {
           return connection.LastError();
         }
@@ -159,25 +164,25 @@ Task<Result<AccountStore::Put>> SqliteAccountStore::Remove(BareJid jid) {
       });
 }
 
-Task<Result<std::vector<Account>>> SqliteAccountStore::List(std::string domain, std::string after,
-                                                            uint32_t limit) {
+Task<Result<std::vector<Account>>> SqlAccountStore::List(std::string domain, std::string after,
+                                                         uint32_t limit) {
   using Accounts = std::vector<Account>;
   return database_->Read<Accounts>(
       loop_,
       [domain = std::move(domain), after = std::move(after),
-       limit](SqliteConnection& connection) -> Result<Accounts> {
+       limit](SqlConnection& connection) -> Result<Accounts> {
         constexpr std::string_view kAll =
             "SELECT jid, created, password_changed, locked FROM account "
             "WHERE jid > ?1 ORDER BY jid LIMIT ?2";
         constexpr std::string_view kOfDomain =
             "SELECT jid, created, password_changed, locked FROM account "
             "WHERE domain = ?3 AND jid > ?1 ORDER BY jid LIMIT ?2";
-        SqliteQuery row = domain.empty()
-                              ? connection.Query(kAll).Bind(1, after).Bind(2, int64_t{limit})
-                              : connection.Query(kOfDomain)
-                                    .Bind(1, after)
-                                    .Bind(2, int64_t{limit})
-                                    .Bind(3, domain);
+        SqlQuery row = domain.empty()
+                           ? connection.Query(kAll).Bind(1, after).Bind(2, int64_t{limit})
+                           : connection.Query(kOfDomain)
+                                 .Bind(1, after)
+                                 .Bind(2, int64_t{limit})
+                                 .Bind(3, domain);
         Accounts accounts;
         while (row.Step()) accounts.push_back(ReadAccount(row));
         if (!row.ok()) return connection.LastError();

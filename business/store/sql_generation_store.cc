@@ -1,4 +1,4 @@
-#include "business/store/sqlite_generation_store.h"
+#include "business/store/sql_generation_store.h"
 
 #include <utility>
 
@@ -11,9 +11,8 @@ using State = cluster::GenerationStore::State;
 
 namespace {
 
-Result<State> ReadState(SqliteConnection& connection) {
-  SqliteQuery row =
-      connection.Query("SELECT generation, fingerprint FROM cluster_state WHERE id = 1");
+Result<State> ReadState(SqlConnection& connection) {
+  SqlQuery row = connection.Query("SELECT generation, fingerprint FROM cluster_state WHERE id = 1");
   if (row.Step()) {
     return State{.generation = static_cast<uint64_t>(row.Int(0)), .fingerprint = row.Text(1)};
   }
@@ -23,13 +22,12 @@ Result<State> ReadState(SqliteConnection& connection) {
 
 }  // namespace
 
-Task<Result<State>> SqliteGenerationStore::Read() {
-  return database_->Read<State>(loop_, ReadState);
-}
+Task<Result<State>> SqlGenerationStore::Read() { return database_->Read<State>(loop_, ReadState); }
 
-Task<Result<State>> SqliteGenerationStore::Raise(uint64_t from, std::string fingerprint) {
+Task<Result<State>> SqlGenerationStore::Raise(uint64_t from, std::string fingerprint) {
   return database_->Write<State>(
-      loop_, [from, fingerprint = std::move(fingerprint)](SqliteConnection& connection) {
+      loop_, StoreOwners{},
+      [from, fingerprint = std::move(fingerprint)](SqlConnection& connection) {
         const bool ok = connection
                             .Query(
                                 "UPDATE cluster_state SET generation = generation + 1, "

@@ -1,14 +1,14 @@
-// ArchiveStore on SQLite.
+// ArchiveStore on an SQL engine.
 #pragma once
 
 #include "business/store/archive_store.h"
-#include "business/store/sqlite_database.h"
+#include "business/store/sql_database.h"
 
 namespace business {
 
-class SqliteArchiveStore : public ArchiveStore {
+class SqlArchiveStore : public ArchiveStore {
  public:
-  SqliteArchiveStore(SqliteDatabase* database, runtime::EventLoop* loop)
+  SqlArchiveStore(SqlDatabase* database, runtime::EventLoop* loop)
       : database_(database), loop_(loop) {}
 
   runtime::Task<runtime::Result<std::vector<ArchivePlace>>> Insert(
@@ -34,7 +34,7 @@ class SqliteArchiveStore : public ArchiveStore {
  private:
   runtime::Task<runtime::Result<bool>> IndexText(std::string owner);
 
-  SqliteDatabase* const database_;
+  SqlDatabase* const database_;
   runtime::EventLoop* const loop_;
 };
 

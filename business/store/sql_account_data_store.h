@@ -1,14 +1,14 @@
-// AccountDataStore on SQLite.
+// AccountDataStore on an SQL engine.
 #pragma once
 
 #include "business/store/account_data_store.h"
-#include "business/store/sqlite_database.h"
+#include "business/store/sql_database.h"
 
 namespace business {
 
-class SqliteAccountDataStore : public AccountDataStore {
+class SqlAccountDataStore : public AccountDataStore {
  public:
-  SqliteAccountDataStore(SqliteDatabase* database, runtime::EventLoop* loop)
+  SqlAccountDataStore(SqlDatabase* database, runtime::EventLoop* loop)
       : database_(database), loop_(loop) {}
 
   runtime::Task<runtime::Result<std::optional<std::string>>> Find(xmpp::Jid owner, DataType type,
@@ -18,7 +18,7 @@ class SqliteAccountDataStore : public AccountDataStore {
                                                      DataChange change) override;
 
  private:
-  SqliteDatabase* const database_;
+  SqlDatabase* const database_;
   runtime::EventLoop* const loop_;
 };
 
