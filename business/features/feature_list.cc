@@ -4,6 +4,7 @@
 
 #include "business/features/block_lists.h"
 #include "business/features/blocking.h"
+#include "business/features/bookmarks.h"
 #include "business/features/disco_answers.h"
 #include "business/features/disco_info.h"
 #include "business/features/disco_items.h"
@@ -24,21 +25,23 @@ namespace business {
 namespace {
 
 // Nodes of accounts, and who wants to hear of them.
-void AddPep(const FeatureWorld& world, std::vector<Feature>* features) {
-  auto nodes = std::make_shared<PersonalNodes>(world.shard, world.pep);
+void AddPep(const FeatureWorld& world, const std::shared_ptr<PersonalNodes>& nodes,
+            std::vector<Feature>* features) {
   auto items = std::make_shared<PresenceItems>(nodes);
   auto learner = std::make_shared<CapsLearner>(world.shard, nodes->shared_caps());
   learner->SetOnKnown([items](const std::shared_ptr<Session>& session, const Interests& interests) {
     items->OnKnown(session, interests);
   });
   features->push_back(EntityCaps(std::move(learner)));
-  features->push_back(Pep(std::move(nodes), std::move(items)));
+  features->push_back(Pep(nodes, std::move(items)));
+  features->push_back(Bookmarks(nodes));
 }
 
 }  // namespace
 
 std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   auto answers = std::make_shared<DiscoAnswers>();
+  auto nodes = std::make_shared<PersonalNodes>(world.shard, world.pep);
   std::vector<Feature> features;
   // First: what is kept away is not to be archived, copied or pushed.
   features.push_back(Blocking(world.shard, std::make_shared<BlockLists>(world.shard)));
@@ -51,11 +54,11 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   features.push_back(EntityTime());
   features.push_back(SpamReporting());
   features.push_back(VcardTemp(world.shard));
-  features.push_back(PrivateXml(world.shard, {}));
+  features.push_back(PrivateXml(world.shard, {BookmarkMirror(nodes)}));
   // First among those that handle messages for an account: what is archived, copied or pushed later
   // carries the id, and no forged one.
   features.push_back(StanzaIds(world.domains));
-  AddPep(world, &features);
+  AddPep(world, nodes, &features);
   *answers = DiscoAnswers::Of(features);
   return features;
 }

@@ -66,6 +66,14 @@ bool Publishes(const Element& payload) {
          payload.Find("retract", ns::kPubsub) != nullptr || payload.ns() == ns::kPubsubOwner;
 }
 
+// The node of what is asked; empty if it names none.
+std::string NodeOf(const Element& payload) {
+  for (const Element* verb : payload.Elements()) {
+    if (verb->HasAttribute("node")) return std::string(verb->Attr("node"));
+  }
+  return {};
+}
+
 Task<IqReply> Answer(Nodes nodes, Iq iq) {
   const xmpp::BareJid owner = *xmpp::BareJid::From(iq.to);
   const bool set = iq.type == IqType::kSet;
@@ -78,12 +86,17 @@ Task<IqReply> Answer(Nodes nodes, Iq iq) {
   if (set && Publishes(request.payload) && !nodes->MayNotify(owner)) {
     co_return StanzaError::ResourceConstraint("too many notifications; wait a little");
   }
+  const std::string node = NodeOf(request.payload);
   Result<PubsubAsker> asker = co_await nodes->AskerOf(owner, iq.from);
   if (!asker) co_return PubsubTrouble(asker.error());
   request.asker = std::move(*asker);
   PubsubAnswer answer = co_await AnswerPubsub(&nodes->service(), std::move(request));
   if (auto* error = std::get_if<StanzaError>(&answer.reply)) co_return *error;
-  if (set) co_await nodes->Tell(owner, std::move(answer.events), iq.cluster_id);
+  if (set) {
+    co_await nodes->Tell(owner, std::move(answer.events), iq.cluster_id);
+    const Result<void> followed = co_await nodes->FollowUp(node, iq);
+    if (!followed) co_return PubsubTrouble(followed.error());
+  }
   auto& payload = std::get<0>(answer.reply);
   if (payload) co_return IqReply::Result(std::move(*payload));
   co_return IqReply::Result();
@@ -94,7 +107,9 @@ Task<IqReply> Answer(Nodes nodes, Iq iq) {
 // XEP-0060 §5.3, §5.4. An account itself adds nothing here: what it is stands in the declarations,
 // and whoever sees one of its nodes or its presence may know that it is there.
 Task<std::optional<DiscoPart>> Info(Nodes nodes, Iq iq, std::string node) {
-  const xmpp::BareJid owner = *xmpp::BareJid::From(iq.to);
+  const auto account = xmpp::BareJid::From(iq.to);
+  if (!account) co_return std::nullopt;
+  const xmpp::BareJid owner = *account;
   const Result<PubsubAsker> asker = co_await nodes->AskerOf(owner, iq.from);
   if (!asker) co_return DiscoPart(PubsubTrouble(asker.error()));
   std::vector<Element> said;
@@ -133,7 +148,9 @@ Element Item(const xmpp::BareJid& owner) {
 
 // XEP-0060 §5.2 and §5.5: the nodes that who asks may see, and a node's items.
 Task<std::optional<DiscoPart>> Items(Nodes nodes, Iq iq, std::string node) {
-  const xmpp::BareJid owner = *xmpp::BareJid::From(iq.to);
+  const auto account = xmpp::BareJid::From(iq.to);
+  if (!account) co_return std::nullopt;
+  const xmpp::BareJid owner = *account;
   const Result<PubsubAsker> asker = co_await nodes->AskerOf(owner, iq.from);
   if (!asker) co_return DiscoPart(PubsubTrouble(asker.error()));
   std::vector<Element> said;

@@ -15,7 +15,6 @@ namespace {
 
 using cluster::SessionRecord;
 using runtime::Result;
-using runtime::Task;
 
 constexpr std::chrono::milliseconds kTellFor{1000};
 constexpr size_t kBucketsKept = 10000;
@@ -81,6 +80,19 @@ Task<Result<PubsubAsker>> PersonalNodes::AskerOf(xmpp::BareJid owner, xmpp::Jid 
   const Result<RosterPtr> roster = co_await shard_->rosters->RosterOf(owner);
   if (!roster) co_return roster.error();
   co_return AskerIn(**roster, who);
+}
+
+void PersonalNodes::Watch(std::string_view node, Follow follow) {
+  watches_.emplace_back(node, std::move(follow));
+}
+
+Task<Result<void>> PersonalNodes::FollowUp(std::string node, Iq iq) {
+  for (const auto& [watched, follow] : watches_) {
+    if (watched != node) continue;
+    Result<void> followed = co_await follow(iq);
+    if (!followed) co_return followed;
+  }
+  co_return Result<void>();
 }
 
 // ---- how much ----

@@ -5,10 +5,14 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "business/feature.h"
 #include "business/pep/caps_cache.h"
 #include "business/pep/event_fanout.h"
 #include "business/pep/last_items.h"
@@ -44,6 +48,12 @@ class PersonalNodes {
   // first event among those of this cause.
   runtime::Task<void> Tell(xmpp::BareJid owner, PubsubEvents events, cluster::ClusterId cause,
                            uint32_t first = 0);
+  // What else has to follow when somebody has changed a node of that name, before he is answered.
+  // The iq's `to` is the owner. May be called again for a repeated iq.
+  using Follow = std::function<runtime::Task<runtime::Result<void>>(Iq iq)>;
+  void Watch(std::string_view node, Follow follow);
+  runtime::Task<runtime::Result<void>> FollowUp(std::string node, Iq iq);
+
   // False: this account's changes have caused too much lately.
   bool MayNotify(const xmpp::BareJid& owner);
 
@@ -76,6 +86,7 @@ class PersonalNodes {
   const std::shared_ptr<CapsCache> caps_;
   LastItems last_items_;
   std::unique_ptr<PubsubService> service_;
+  std::vector<std::pair<std::string, Follow>> watches_;
   absl::flat_hash_map<std::string, Bucket> buckets_;  // of those who notified lately
 };
 

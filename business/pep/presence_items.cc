@@ -16,7 +16,6 @@ namespace business {
 namespace {
 
 using runtime::Result;
-using runtime::Task;
 
 // Owners whose versions are read in one pipeline.
 constexpr size_t kOwnersAtOnce = 100;
