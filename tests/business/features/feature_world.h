@@ -5,6 +5,7 @@
 
 #include "business/features/feature_list.h"
 #include "business/routing/feature_set.h"
+#include "business/routing/server_request.h"
 #include "tests/business/presence/presence_fixture.h"
 
 namespace business {
@@ -14,6 +15,7 @@ class FeatureLoop : public PresenceWorld {
   explicit FeatureLoop(const std::string& redis_address) : PresenceWorld(redis_address) {
     redis.Run([&] {
       shard.redis = redis.client();
+      shard.requests = &requests;
       listed = std::make_unique<FeatureSet>(
           AllFeatures({.domains = shard.domains, .shard = &shard}));
       shard.features = listed.get();
@@ -57,6 +59,7 @@ class FeatureLoop : public PresenceWorld {
     Settle(session);
   }
 
+  ServerRequests requests{&shard};
   std::unique_ptr<FeatureSet> listed;
 
  private:

@@ -8,6 +8,7 @@
 #include "business/features/feature_list.h"
 #include "business/routing/feature_set.h"
 #include "lib/xmpp/namespaces.h"
+#include "tests/business/features/feature_world.h"
 
 namespace business {
 namespace {
@@ -55,7 +56,8 @@ class Features : public testing::Test {
 TEST_F(Features, FitTogether) { EXPECT_THAT(set_.Check(), testing::IsEmpty()); }
 
 TEST_F(Features, TellWhatTheServerIs) {
-  const auto query = Payload(IqType::kGet, Addressee::kServer, xmpp::Element("query", ns::kDiscoInfo));
+  const auto query =
+      Payload(IqType::kGet, Addressee::kServer, xmpp::Element("query", ns::kDiscoInfo));
   const xmpp::Element* identity = query.Find("identity", ns::kDiscoInfo);
   ASSERT_NE(identity, nullptr);
   EXPECT_EQ(identity->Attr("category"), "server");
@@ -66,35 +68,47 @@ TEST_F(Features, TellWhatTheServerIs) {
                                      std::string(ns::kVersion)}));
 }
 
-TEST_F(Features, TellWhatOnesOwnAccountIs) {
-  const auto query =
-      Payload(IqType::kGet, Addressee::kOwnAccount, xmpp::Element("query", ns::kDiscoInfo));
-  const xmpp::Element* identity = query.Find("identity", ns::kDiscoInfo);
-  ASSERT_NE(identity, nullptr);
-  EXPECT_EQ(identity->Attr("category"), "account");
-  EXPECT_EQ(identity->Attr("type"), "registered");
-  EXPECT_THAT(Vars(query), testing::Contains(std::string(ns::kStanzaId)));
-}
-
-TEST_F(Features, TellNothingOfOthersAccounts) {
-  for (std::string_view space : {ns::kDiscoInfo, ns::kDiscoItems}) {
-    const auto reply = Answer(IqType::kGet, Addressee::kAccount, xmpp::Element("query", space));
-    ASSERT_TRUE(reply && reply->error());
-    EXPECT_EQ(reply->error()->condition, "service-unavailable");  // as if it did not exist
+// What is asked of accounts is looked up.
+class AccountFeatures : public testing::Test {
+ protected:
+  // What comes back, as text.
+  std::string Disco(const std::string& space, const std::string& to, const std::string& node = "") {
+    if (!session_) session_ = world_.Bind("juliet@example.org", "balcony");
+    const std::string with = node.empty() ? "" : " node='" + node + "'";
+    const auto got = world_.Ask(session_, xmpp::StanzaType::kGet, to,
+                                "<query xmlns='" + space + "'" + with + "/>");
+    return got.size() == 1 ? got[0] : std::to_string(got.size()) + " stanzas";
   }
-  EXPECT_FALSE(Answer(IqType::kGet, Addressee::kAccount, xmpp::Element("ping", ns::kPing)));
+
+  runtime::RedisServer server_;
+  FeatureLoop world_{server_.address()};
+  SessionPtr session_;
+};
+
+TEST_F(AccountFeatures, TellWhatOnesOwnAccountIs) {
+  const std::string answer = Disco(std::string(ns::kDiscoInfo), "");
+  EXPECT_THAT(answer, testing::HasSubstr("<identity category='account' type='registered'/>"));
+  EXPECT_THAT(answer, testing::HasSubstr(ns::kStanzaId));
 }
 
-TEST_F(Features, KnowNoNodes) {
-  for (Addressee addressee : {Addressee::kServer, Addressee::kOwnAccount}) {
+TEST_F(AccountFeatures, TellNothingOfOthersAccounts) {
+  for (std::string_view space : {ns::kDiscoInfo, ns::kDiscoItems}) {
+    // As if it did not exist.
+    EXPECT_THAT(Disco(std::string(space), "romeo@example.org"),
+                testing::HasSubstr("<service-unavailable"));
+  }
+}
+
+TEST_F(AccountFeatures, KnowNoNodes) {
+  for (const char* to : {"", "example.org"}) {
     for (std::string_view space : {ns::kDiscoInfo, ns::kDiscoItems}) {
-      xmpp::Element query("query", space);
-      query.SetAttr("node", "nowhere");
-      const auto reply = Answer(IqType::kGet, addressee, query);
-      ASSERT_TRUE(reply && reply->error());
-      EXPECT_EQ(reply->error()->condition, "item-not-found");
+      EXPECT_THAT(Disco(std::string(space), to, "nowhere"), testing::HasSubstr("<item-not-found"));
     }
   }
+}
+
+TEST_F(Features, AnswerNoPingsForOthers) {
+  EXPECT_FALSE(Answer(IqType::kGet, Addressee::kAccount, xmpp::Element("ping", ns::kPing)));
 }
 
 TEST_F(Features, HaveNoItemsYet) {
@@ -112,7 +126,8 @@ TEST_F(Features, AnswerPings) {
 }
 
 TEST_F(Features, TellTheVersionAndNotTheSystem) {
-  const auto query = Payload(IqType::kGet, Addressee::kServer, xmpp::Element("query", ns::kVersion));
+  const auto query =
+      Payload(IqType::kGet, Addressee::kServer, xmpp::Element("query", ns::kVersion));
   EXPECT_EQ(query.Find("name", ns::kVersion)->Text(), "Xylem");
   EXPECT_EQ(query.Find("version", ns::kVersion)->Text(), XYLEM_VERSION);
   EXPECT_EQ(query.Find("os", ns::kVersion), nullptr);
