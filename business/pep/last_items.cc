@@ -15,7 +15,13 @@ using runtime::Result;
 using runtime::Task;
 
 constexpr char kTtl[] = "604800";             // seconds; what is not changed for long need not stand
-constexpr std::string_view kNoVersion = "0";  // Redis has none
+
+PubsubVersion VersionOf(const runtime::RedisReply& reply) {
+  if (reply.kind != runtime::RedisReply::Kind::kArray) return {};
+  PubsubVersion version = "v";
+  for (const runtime::RedisReply& word : reply.array) version += " " + word.text;
+  return version;
+}
 
 runtime::Counter& Lookups(const char* result) {
   return runtime::Metrics::Get().GetCounter(
@@ -37,14 +43,12 @@ Task<std::vector<PubsubVersion>> LastItems::Versions(std::vector<xmpp::BareJid> 
   reading.versions.resize(owners.size());
   for (size_t i = 0; i < owners.size(); ++i) {
     ++reading.left;
-    const std::string key = cluster::PubsubVersionKey(cluster::AccountTag(owners[i].ToString()));
-    shard_->redis->Command(key, {"GET", key},
+    const std::string tag = cluster::AccountTag(owners[i].ToString());
+    const std::string key = cluster::PubsubVersionKey(tag);
+    // The account's own version as well: it is raised when the account is removed, with its nodes.
+    shard_->redis->Command(key, {"MGET", key, cluster::VersionKey(tag)},
                            [&reading, i](runtime::RedisClient::Reply reply) {
-                             if (reply && reply->kind == runtime::RedisReply::Kind::kString) {
-                               reading.versions[i] = std::move(reply->text);
-                             } else if (reply && reply->IsNil()) {
-                               reading.versions[i] = kNoVersion;
-                             }
+                             if (reply) reading.versions[i] = VersionOf(*reply);
                              reading.One();
                            });
   }
