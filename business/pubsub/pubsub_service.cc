@@ -199,8 +199,9 @@ PubsubTask<Outcome> PubsubService::PutItems(Jid owner, PublishRequest request, N
   node.config = config.Write();
   if (!config.persist_items) {
     if (!create) co_return Outcome::kDone;
-    Result<Put> put = co_await store_->CreateNode(owner, std::move(node), std::vector<PubsubAffiliate>(),
-                                                   rules_.max_nodes);
+    std::vector<PubsubAffiliate> nobody;
+    Result<Put> put =
+        co_await store_->CreateNode(owner, std::move(node), std::move(nobody), rules_.max_nodes);
     if (!put) co_return PubsubTrouble(put.error());
     switch (*put) {
       case Put::kDone:
@@ -320,9 +321,9 @@ PubsubTask<PubsubEvents> PubsubService::Create(Jid owner, PubsubAsker asker, std
   PubsubNode made;
   made.name = std::move(node);
   made.config = config.Write();
+  std::vector<PubsubAffiliate> nobody;
   const Result<Put> put =
-      co_await store_->CreateNode(
-      owner, std::move(made), std::vector<PubsubAffiliate>(), rules_.max_nodes);
+      co_await store_->CreateNode(owner, std::move(made), std::move(nobody), rules_.max_nodes);
   if (!put) co_return PubsubTrouble(put.error());
   if (*put == Put::kExists && repeated) co_return PubsubEvents();
   auto error = ErrorOf(*put);
