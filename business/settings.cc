@@ -80,6 +80,18 @@ void ReadStores(const Config& config, Settings* s) {
   s->redis.command_deadline = Settings::Ms(redis.command_deadline());
 }
 
+void ReadPep(const Config& config, PepOptions* options) {
+  const auto& pep = config.pep();
+  options->rules.max_nodes = pep.nodes();
+  options->rules.limits.max_items = pep.items();
+  options->rules.limits.max_payload = pep.item_bytes();
+  options->rules.answer_bytes = pep.answer_bytes();
+  options->rules.max_subscriptions = pep.subscriptions();
+  options->rules.max_affiliations = pep.subscriptions();
+  options->notification_burst = pep.notification_burst();
+  options->notifications_per_second = pep.notifications_per_second();
+}
+
 }  // namespace
 
 std::vector<std::string> Settings::Read(const Config& config, Settings* settings) {
@@ -97,6 +109,7 @@ std::vector<std::string> Settings::Read(const Config& config, Settings* settings
   ReadRpc(config, settings, &errors);
   ReadAuth(config, settings);
   ReadStores(config, settings);
+  ReadPep(config, &s.pep);
   const auto& session = config.session();
   s.resources = session.resources();
   s.replace = session.conflict() != "refuse";

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "business/auth/authenticator.h"
+#include "business/pep/pep_options.h"
 #include "business/store/store.h"
 #include "lib/runtime/admin_server.h"
 #include "lib/runtime/redis_client.h"
@@ -34,6 +35,7 @@ struct Settings {
   uint32_t hash_queue = 256;
   uint32_t resources = 50;
   bool replace = true;
+  PepOptions pep;
   Ms lease{10000};
   Ms reap_interval{1000};
   runtime::AdminServer::Options admin;

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "business/features/avatar_conversion.h"
 #include "business/features/block_lists.h"
 #include "business/features/blocking.h"
 #include "business/features/bookmarks.h"
@@ -35,6 +36,7 @@ void AddPep(const FeatureWorld& world, const std::shared_ptr<PersonalNodes>& nod
   features->push_back(EntityCaps(std::move(learner)));
   features->push_back(Pep(nodes, std::move(items)));
   features->push_back(Bookmarks(nodes));
+  features->push_back(AvatarConversion(nodes));
 }
 
 }  // namespace
@@ -53,7 +55,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   features.push_back(Ping());
   features.push_back(EntityTime());
   features.push_back(SpamReporting());
-  features.push_back(VcardTemp(world.shard));
+  features.push_back(VcardTemp(world.shard, AvatarFromVcard(nodes)));
   features.push_back(PrivateXml(world.shard, {BookmarkMirror(nodes)}));
   // First among those that handle messages for an account: what is archived, copied or pushed later
   // carries the id, and no forged one.

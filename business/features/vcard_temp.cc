@@ -28,7 +28,7 @@ Task<IqReply> Get(Shard* shard, Iq iq, StanzaError missing) {
   co_return IqReply::Result(*std::move(card));
 }
 
-Task<IqReply> Set(Shard* shard, Iq iq) {
+Task<IqReply> Set(Shard* shard, VcardWritten written, Iq iq) {
   DataChange change;
   change.put.push_back({.key = "", .value = iq.Payload().Write()});
   if (change.put[0].value.size() > kMaxVcard) {
@@ -38,6 +38,10 @@ Task<IqReply> Set(Shard* shard, Iq iq) {
       *xmpp::BareJid::From(iq.from), DataType::kVcard, std::move(change));
   if (!changed) co_return StoreTrouble(changed.error());
   if (changed->outcome != DataChanged::Outcome::kDone) co_return StanzaError::ItemNotFound();
+  if (written) {
+    const Result<void> followed = co_await written(iq, iq.Payload());
+    if (!followed) co_return StoreTrouble(followed.error());
+  }
   co_return IqReply::Result();
 }
 
@@ -45,7 +49,7 @@ Task<IqReply> Forbidden(Iq) { co_return StanzaError::Forbidden(); }
 
 }  // namespace
 
-Feature VcardTemp(Shard* shard) {
+Feature VcardTemp(Shard* shard, VcardWritten written) {
   Feature feature;
   feature.name = "vcard_temp";
   feature.specs = {{.xep = 54, .version = "1.3"}};
@@ -55,7 +59,7 @@ Feature VcardTemp(Shard* shard) {
       {IqType::kGet, ns::kVcardTemp, "vCard", Addressee::kOwnAccount,
        [shard](Iq iq) { return Get(shard, std::move(iq), StanzaError::ItemNotFound()); }},
       {IqType::kSet, ns::kVcardTemp, "vCard", Addressee::kOwnAccount,
-       [shard](Iq iq) { return Set(shard, std::move(iq)); }},
+       [shard, written](Iq iq) { return Set(shard, written, std::move(iq)); }},
       // §3.3: the same for who does not exist and for who has none.
       {IqType::kGet, ns::kVcardTemp, "vCard", Addressee::kAccount,
        [shard](Iq iq) { return Get(shard, std::move(iq), StanzaError::ServiceUnavailable()); }},

@@ -82,6 +82,7 @@ inline constexpr std::string_view kOmemo2 = "urn:xmpp:omemo:2";                 
 // Accounts and the service
 inline constexpr std::string_view kPrivateXml = "jabber:iq:private";                     // 0049
 inline constexpr std::string_view kVcardTemp = "vcard-temp";                             // 0054
+inline constexpr std::string_view kVcardUpdate = "vcard-temp:x:update";                  // 0153
 inline constexpr std::string_view kBlocking = "urn:xmpp:blocking";                       // 0191
 inline constexpr std::string_view kBlockingErrors = "urn:xmpp:blocking:errors";          // 0191
 inline constexpr std::string_view kReporting = "urn:xmpp:reporting:1";                   // 0377
