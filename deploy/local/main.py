@@ -252,7 +252,7 @@ def parser():
     sub.add_argument("--hold", action="store_true", help="leave it dead until ./xylem start")
     verb("start", start, "start one process that was ended").add_argument("id")
     verb("ctl", ctl, "xylemctl for this cluster").add_argument("rest", nargs=argparse.REMAINDER)
-    verb("test", run_tests, "the tests: unit, scenarios, cluster, e2e, fuzz, asan, tsan").add_argument(
+    verb("test", run_tests, "the tests: unit, scenarios, cluster, e2e, fuzz, model, asan, tsan").add_argument(
         "rest", nargs=argparse.REMAINDER)
     verb("bench", run_bench, "measure: idle, login, chat").add_argument("rest", nargs=argparse.REMAINDER)
     return top

@@ -166,6 +166,13 @@ def sanitized(preset):
     return run
 
 
+def model(tally, _preset, pattern=""):
+    """The model's larger bounds; of the release build, since it is a minute's work there."""
+    build.build("release", ["model"])
+    result = subprocess.run([build.binary("release", "model"), "--large", "--bounds", pattern], check=False)
+    tally.add("model: the larger bounds hold", None if result.returncode == 0 else "see the trace")
+
+
 SUITES = {
     "unit": unit,
     "scenarios": scenarios,
@@ -173,6 +180,7 @@ SUITES = {
     "e2e": python_suite("e2e"),
     "cluster": python_suite("cluster"),
     "fuzz": fuzz,
+    "model": model,
     "asan": sanitized("asan"),
     "tsan": sanitized("tsan"),
 }
