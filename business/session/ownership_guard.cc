@@ -11,8 +11,6 @@
 namespace business {
 namespace {
 
-using OwnerCheck = cluster::SessionRegistry::OwnerCheck;
-
 constexpr std::chrono::milliseconds kCheckAgainIn{200};
 // How long a missing row is held to be news of a lost Redis that have not arrived yet. The generation
 // is checked every second (cluster::GenerationKeeper), so what is known after this is the truth.
@@ -39,19 +37,18 @@ void OwnershipGuard::CheckNow(const SessionPtr& session) {
 
 void OwnershipGuard::Check(const SessionPtr& session, uint64_t number) {
   shard_->registry->CheckOwner(session->full(), session->record.owner,
-                               [this, session, number](runtime::Result<OwnerCheck> check) {
-                                 OnChecked(session, number, std::move(check));
+                               [this, session, number](runtime::Result<bool> owns) {
+                                 OnChecked(session, number, std::move(owns));
                                });
 }
 
 void OwnershipGuard::OnChecked(const SessionPtr& session, uint64_t number,
-                               runtime::Result<OwnerCheck> check) {
+                               runtime::Result<bool> owns) {
   if (session->gone()) return;
-  if (!check) {
+  if (!owns) {
     CheckAgain(session);
-  } else if (check->owns) {
+  } else if (*owns) {
     session->absent_since_ms = 0;
-    session->copies_wanted = check->others_want_copies;
     session->queue.CheckPassed(number);
     session->Pump();
   } else if (session->state != Session::State::kAnnouncing) {
