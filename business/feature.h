@@ -2,6 +2,8 @@
 // disco, `--list-specs`, metrics and the manual read this declaration and nothing else.
 #pragma once
 
+#include <absl/functional/any_invocable.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,10 +47,10 @@ enum class Addressee : uint8_t {
 struct Iq {
   IqType type = IqType::kGet;
   std::string id;
-  xmpp::Jid from;        // full JID
-  xmpp::Jid to;          // the domain or the account's bare JID
-  std::string language;  // of the stanza; may be empty
-  std::string bytes;     // canonical, without addresses
+  xmpp::Jid from;                    // full JID
+  xmpp::Jid to;                      // the domain or the account's bare JID
+  std::string language;              // of the stanza; may be empty
+  std::string bytes;                 // canonical, without addresses
   std::shared_ptr<Session> session;  // the sender's, nullptr if it is not one of ours
   cluster::ClusterId cluster_id{};
   // It may have been done already, by a server that died before the sender was told: a second
@@ -95,12 +97,12 @@ struct IqRoute {
 // ---- stages: what a message or presence passes, and what happens to sessions ----
 
 enum class Stage : uint8_t {
-  kFromClient,       // a local session sent it, its `from` is set
-  kFromOutside,      // a gateway or component brought it
-  kToAccount,        // once per local account it goes to; may change the stanza
-  kStore,            // if a message is to be kept: committed before anybody gets it
-  kToResource,       // once per session it goes to; Handled = not to this one
-  kNoResource,       // nobody is there to take it
+  kFromClient,   // a local session sent it, its `from` is set
+  kFromOutside,  // a gateway or component brought it
+  kToAccount,    // once per local account it goes to; may change the stanza
+  kStore,        // if a message is to be kept: committed before anybody gets it
+  kToResource,   // once per session it goes to; Handled = not to this one
+  kNoResource,   // nobody is there to take it
   kSessionOpened,
   kPresenceChanged,  // the session's own availability, priority or status
   kSessionClosed,
@@ -129,11 +131,16 @@ struct Continue {};
 struct Handled {};
 using StageVerdict = std::variant<Continue, Handled, xmpp::StanzaError>;
 
-// One of `now` and `later`. kToResource takes `now` only: it runs for each session of each stanza.
+using StageDone = absl::AnyInvocable<void(StageVerdict)>;
+
+// One of `now`, `soon` and `later`. `soon` is for what every message passes: no coroutine. It
+// throws nothing and calls `done` once; the event lives until then. kToResource takes `now` only:
+// it runs for each session of each stanza.
 struct StageHandler {
   Stage stage;
   uint8_t kinds;  // StanzaKinds
   std::function<StageVerdict(StageEvent&)> now;
+  std::function<void(StageEvent&, StageDone)> soon;
   std::function<Task<StageVerdict>(StageEvent&)> later;
 };
 

@@ -61,12 +61,25 @@ BlockLists::BlockLists(Shard* shard)
     : cache_(shard, {.collection = "block_list"},
              [shard](xmpp::BareJid account) { return LoadFrom(shard, std::move(account)); }) {}
 
-Task<BlockLists::Two> BlockLists::OfTwo(xmpp::BareJid first, xmpp::BareJid second) {
-  auto gathering = std::make_shared<Gathering>(2);
-  runtime::Spawn(Gather(this, std::move(first), 0, gathering));
-  runtime::Spawn(Gather(this, std::move(second), 1, gathering));
-  co_await gathering->done;
-  co_return Two{std::move(gathering->lists[0]), std::move(gathering->lists[1])};
+void BlockLists::OfTwo(xmpp::BareJid first, xmpp::BareJid second, DoneTwo done) {
+  struct Asked {
+    explicit Asked(DoneTwo d) : done(std::move(d)) {}
+    void One() {
+      if (--open == 0) done(first, second);
+    }
+    Result<ListPtr> first = ListPtr(), second = ListPtr();
+    int open = 2;
+    DoneTwo done;
+  };
+  auto asked = std::make_shared<Asked>(std::move(done));
+  cache_.Of(std::move(first), [asked](Result<ListPtr> list) {
+    asked->first = std::move(list);
+    asked->One();
+  });
+  cache_.Of(std::move(second), [asked](Result<ListPtr> list) {
+    asked->second = std::move(list);
+    asked->One();
+  });
 }
 
 Task<void> BlockLists::KeepListeners(xmpp::Jid from, std::vector<xmpp::BareJid>* accounts) {
@@ -93,7 +106,8 @@ Task<void> BlockLists::KeepUnblocked(xmpp::BareJid account, std::vector<xmpp::Ba
   if (!list) {
     contacts->clear();
   } else if (*list != nullptr) {
-    std::erase_if(*contacts, [&](const xmpp::BareJid& contact) { return (*list)->Blocks(contact); });
+    std::erase_if(*contacts,
+                  [&](const xmpp::BareJid& contact) { return (*list)->Blocks(contact); });
   }
 }
 

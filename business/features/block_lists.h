@@ -5,14 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "business/session/versioned_cache.h"
+#include "business/session/shard.h"
+#include "business/store/versioned_cache.h"
 #include "lib/runtime/result.h"
 #include "lib/runtime/task.h"
 #include "lib/xmpp/jid.h"
 
 namespace business {
-
-struct Shard;
 
 // Immutable. JIDs of any form, normalised, sorted.
 class BlockList {
@@ -38,10 +37,9 @@ class BlockLists {
 
   runtime::Task<runtime::Result<ListPtr>> Of(xmpp::BareJid account) { return cache_.Of(account); }
   // Both look-ups in one pipeline.
-  struct Two {
-    runtime::Result<ListPtr> first, second;
-  };
-  runtime::Task<Two> OfTwo(xmpp::BareJid first, xmpp::BareJid second);
+  using DoneTwo = absl::AnyInvocable<void(const runtime::Result<ListPtr>& first,
+                                          const runtime::Result<ListPtr>& second)>;
+  void OfTwo(xmpp::BareJid first, xmpp::BareJid second, DoneTwo done);
 
   // Leaves those of `accounts` that have not blocked `from`; one pipeline. Who has cannot be known
   // while neither Redis nor the store answers: then nobody is left.
@@ -50,7 +48,7 @@ class BlockLists {
   runtime::Task<void> KeepUnblocked(xmpp::BareJid account, std::vector<xmpp::BareJid>* contacts);
 
  private:
-  VersionedCache<ListPtr> cache_;
+  VersionedCache<ListPtr, Shard> cache_;
 };
 
 }  // namespace business

@@ -57,20 +57,28 @@ StageVerdict ByOther(const xmpp::Stanza& stanza) {
   return StanzaError::ServiceUnavailable();
 }
 
-Task<StageVerdict> FromClient(ListsPtr lists, StageEvent& event) {
-  if (event.to == nullptr || event.from->BareView() == event.to->BareView()) co_return Continue{};
-  const xmpp::Stanza& stanza = *event.stanza;
-  const xmpp::Jid from = *event.from, to = *event.to;
-  const auto sender = xmpp::BareJid::From(from);
-  const auto recipient = xmpp::BareJid::From(to);
-  if (!sender || !recipient) co_return Continue{};
-  const BlockLists::Two two = co_await lists->OfTwo(*sender, *recipient);
-  if (!two.first || !two.second) co_return StanzaError::ResourceConstraint();
-  if (*two.first != nullptr && (*two.first)->Blocks(to)) co_return ByOneself();
-  const bool blocked = *two.second != nullptr && (*two.second)->Blocks(from);
+StageVerdict Judge(const StageEvent& event, const Result<BlockLists::ListPtr>& senders,
+                   const Result<BlockLists::ListPtr>& recipients) {
+  if (!senders || !recipients) return StanzaError::ResourceConstraint();
+  if (*senders != nullptr && (*senders)->Blocks(*event.to)) return ByOneself();
+  const bool blocked = *recipients != nullptr && (*recipients)->Blocks(*event.from);
   // Handshakes go on silently, so that the rosters stay what they say (SubscriptionEffects).
-  if (blocked && !IsSubscription(stanza)) co_return ByOther(stanza);
-  co_return Continue{};
+  if (blocked && !IsSubscription(*event.stanza)) return ByOther(*event.stanza);
+  return Continue{};
+}
+
+void FromClient(BlockLists* lists, StageEvent* event, StageDone done) {
+  if (event->to == nullptr || event->from->BareView() == event->to->BareView()) {
+    return done(Continue{});
+  }
+  auto sender = xmpp::BareJid::From(*event->from);
+  auto recipient = xmpp::BareJid::From(*event->to);
+  if (!sender || !recipient) return done(Continue{});
+  lists->OfTwo(
+      *std::move(sender), *std::move(recipient),
+      [event, done = std::move(done)](const auto& senders, const auto& recipients) mutable {
+        done(Judge(*event, senders, recipients));
+      });
 }
 
 Task<StageVerdict> FromOutside(ListsPtr lists, StageEvent& event) {
@@ -158,7 +166,8 @@ Task<Result<void>> Introduce(Shard* shard, Iq iq, BlockList before, BlockList af
     if (was == is) continue;
     const RosterItem item = *entry.item;
     if (is) {
-      if (HasFrom(item)) effects->introductions.push_back({account, *contact, false, iq.cluster_id});
+      if (HasFrom(item))
+        effects->introductions.push_back({account, *contact, false, iq.cluster_id});
       continue;
     }
     const bool may = co_await MayHear(shard, *contact, account);
@@ -225,8 +234,8 @@ Task<IqReply> Change(Shard* shard, Iq iq, bool block) {
   }
   SubscriptionEffects effects;
   effects.stanzas->push_back(Push(iq, block ? "block" : "unblock", items));
-  const Result<void> introduced = co_await Introduce(
-      shard, iq, BlockList(std::move(lists.before)), BlockList(std::move(lists.after)), &effects);
+  const Result<void> introduced = co_await Introduce(shard, iq, BlockList(std::move(lists.before)),
+                                                     BlockList(std::move(lists.after)), &effects);
   if (!introduced) co_return StoreTrouble(introduced.error());
   co_await IssueWithPatience(shard, std::move(effects));
   co_return IqReply::Result();
@@ -251,7 +260,9 @@ Feature Blocking(Shard* shard, ListsPtr lists) {
   StageHandler client;
   client.stage = Stage::kFromClient;
   client.kinds = kMessages | kPresences | kIqs;
-  client.later = [lists](StageEvent& event) { return FromClient(lists, event); };
+  client.soon = [lists](StageEvent& event, StageDone done) {
+    FromClient(lists.get(), &event, std::move(done));
+  };
   StageHandler outside;
   outside.stage = Stage::kFromOutside;
   outside.kinds = kMessages | kPresences | kIqs;

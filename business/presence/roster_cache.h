@@ -1,19 +1,13 @@
 // Rosters by account version (design R13): presence and logins of who is active cost no SQL.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
 #include <chrono>
-#include <cstdint>
-#include <list>
-#include <string>
-#include <string_view>
 
 #include "business/presence/roster_lookup.h"
+#include "business/session/shard.h"
+#include "business/store/versioned_cache.h"
 
 namespace business {
-
-struct Shard;
 
 // One per loop, lives on it.
 class RosterCache final : public RosterLookup {
@@ -24,32 +18,15 @@ class RosterCache final : public RosterLookup {
     size_t max_contacts = 200000;
   };
 
-  RosterCache(Shard* shard, Options options) : shard_(shard), options_(options) {}
+  RosterCache(Shard* shard, Options options);
 
-  runtime::Task<runtime::Result<RosterPtr>> RosterOf(xmpp::BareJid account) override;
-
-  size_t size() const { return entries_.size(); }
+  runtime::Task<runtime::Result<RosterPtr>> RosterOf(xmpp::BareJid account) override {
+    return cache_.Of(std::move(account));
+  }
+  size_t size() const { return cache_.size(); }
 
  private:
-  struct Entry {
-    std::string account;
-    uint64_t version;
-    uint64_t read_ms;  // loop time
-    RosterPtr roster;
-    size_t cost() const { return roster->entries.size() + 1; }
-  };
-  using Entries = std::list<Entry>;
-
-  const Entry* Valid(const std::string& account, uint64_t version) const;
-  bool Expired(const Entry& entry) const;
-  void Keep(Entry entry);
-  void Drop(Entries::iterator entry);
-
-  Shard* const shard_;
-  const Options options_;
-  Entries entries_;  // the oldest first: they expire in this order
-  absl::flat_hash_map<std::string_view, Entries::iterator> by_account_;  // keys live in entries_
-  size_t cost_ = 0;
+  VersionedCache<RosterPtr, Shard> cache_;
 };
 
 }  // namespace business

@@ -94,11 +94,11 @@ std::vector<std::string> FeatureSet::Check() const {
                          std::string(route.ns) + "}" + std::string(route.element));
     }
     for (const StageHandler& handler : feature.stages) {
-      const bool now = static_cast<bool>(handler.now), later = static_cast<bool>(handler.later);
-      if (now == later || (later && handler.stage == Stage::kToResource)) {
+      const int ways = (handler.now ? 1 : 0) + (handler.soon ? 1 : 0) + (handler.later ? 1 : 0);
+      if (ways != 1 || (!handler.now && handler.stage == Stage::kToResource)) {
         mistakes.push_back("feature " + Quoted(feature.name) +
-                           " has a stage handler that cannot run: it is one of `now` and `later`, "
-                           "and `now` in to_resource");
+                           " has a stage handler that cannot run: it is one of `now`, `soon` and "
+                           "`later`, and `now` in to_resource");
       }
     }
   }
@@ -123,10 +123,21 @@ StageVerdict FeatureSet::RunStageNow(Stage stage, xmpp::StanzaKind kind, StageEv
 
 void FeatureSet::RunStage(Stage stage, xmpp::StanzaKind kind, StageEvent& event,
                           StageDone done) const {
-  const uint8_t bit = Bit(stage, kind);
-  const Handlers& handlers = stages_[static_cast<size_t>(stage)];
-  for (size_t i = 0; i < handlers.size(); ++i) {
+  RunRest(stages_[static_cast<size_t>(stage)], 0, Bit(stage, kind), event, std::move(done));
+}
+
+void FeatureSet::RunRest(const Handlers& handlers, size_t first, uint8_t bit, StageEvent& event,
+                         StageDone done) const {
+  for (size_t i = first; i < handlers.size(); ++i) {
     if ((handlers[i]->kinds & bit) == 0) continue;
+    if (handlers[i]->soon) {
+      handlers[i]->soon(event, [this, &handlers, i, bit, &event,
+                                done = std::move(done)](StageVerdict verdict) mutable {
+        if (!Continues(verdict)) return done(std::move(verdict));
+        RunRest(handlers, i + 1, bit, event, std::move(done));
+      });
+      return;
+    }
     if (handlers[i]->later) {
       runtime::Spawn([](Task<StageVerdict> rest, StageDone finish) -> Task<void> {
         StageVerdict verdict = co_await rest;
@@ -135,10 +146,7 @@ void FeatureSet::RunStage(Stage stage, xmpp::StanzaKind kind, StageEvent& event,
       return;
     }
     StageVerdict verdict = Call(*handlers[i], event);
-    if (!Continues(verdict)) {
-      done(std::move(verdict));
-      return;
-    }
+    if (!Continues(verdict)) return done(std::move(verdict));
   }
   done(Continue{});
 }
@@ -150,6 +158,10 @@ Task<StageVerdict> FeatureSet::RunFrom(const Handlers& handlers, size_t first, u
     StageVerdict verdict = Continue{};
     if (handlers[i]->now) {
       verdict = Call(*handlers[i], event);
+    } else if (handlers[i]->soon) {
+      runtime::OneShot<StageVerdict> said;
+      handlers[i]->soon(event, [&said](StageVerdict says) { said.Set(std::move(says)); });
+      verdict = co_await said;
     } else {
       try {
         verdict = co_await handlers[i]->later(event);
@@ -165,8 +177,7 @@ Task<StageVerdict> FeatureSet::RunFrom(const Handlers& handlers, size_t first, u
 }
 
 Task<StageVerdict> FeatureSet::RunSessionStage(Stage stage, StageEvent event) const {
-  StageVerdict verdict =
-      co_await RunFrom(stages_[static_cast<size_t>(stage)], 0, kSessions, event);
+  StageVerdict verdict = co_await RunFrom(stages_[static_cast<size_t>(stage)], 0, kSessions, event);
   co_return verdict;
 }
 

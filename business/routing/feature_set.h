@@ -22,17 +22,16 @@ class FeatureSet {
   FeatureSet(const FeatureSet&) = delete;
   FeatureSet& operator=(const FeatureSet&) = delete;
 
-  // One sentence per mistake, each with the names of the features concerned: a route claimed twice, a
-  // need that nobody meets, a name given twice, a stage handler that cannot run.
+  // One sentence per mistake, each with the names of the features concerned: a route claimed twice,
+  // a need that nobody meets, a name given twice, a stage handler that cannot run.
   std::vector<std::string> Check() const;
 
   // nullptr: nobody claims it.
   const IqHandler* FindIq(IqType type, std::string_view ns, std::string_view element,
                           Addressee addressee) const;
 
-  using StageDone = absl::AnyInvocable<void(StageVerdict)>;
-  // Runs the stage's handlers in order until one says other than Continue. `done` is called from inside
-  // if no handler is a coroutine; `event` has to live until then. An exception is
+  // Runs the stage's handlers in order until one says other than Continue. `done` is called from
+  // inside if no handler is a coroutine; `event` has to live until then. An exception is
   // internal-server-error.
   void RunStage(Stage stage, xmpp::StanzaKind kind, StageEvent& event, StageDone done) const;
   // The same for stages that have no coroutine handlers for `kind`.
@@ -48,6 +47,8 @@ class FeatureSet {
 
  private:
   using Handlers = std::vector<const StageHandler*>;
+  void RunRest(const Handlers& handlers, size_t first, uint8_t bit, StageEvent& event,
+               StageDone done) const;
   Task<StageVerdict> RunFrom(const Handlers& handlers, size_t first, uint8_t bit,
                              StageEvent& event) const;
 

@@ -233,8 +233,9 @@ Task<Result<std::optional<SessionRecord>>> SessionRegistry::End(const xmpp::Bare
 Task<bool> SessionRegistry::LeaveHint(std::string account, std::string session,
                                       std::string resource, uint64_t at_ms) {
   OneShot<bool> left;
-  Outbox(redis_, {}).PutDue({std::move(account), std::move(session), std::move(resource)}, at_ms,
-                            [&left](bool ok) { left.Set(ok); });
+  Outbox(redis_, {})
+      .PutDue({std::move(account), std::move(session), std::move(resource)}, at_ms,
+              [&left](bool ok) { left.Set(ok); });
   const bool ok = co_await left;
   co_return ok;
 }
@@ -288,9 +289,8 @@ Task<Result<Rows>> SessionRegistry::EndRows(std::string account, std::string man
   }
   const std::vector<RedisReply>& asleep = checked->array[1].array;
   for (size_t i = 0; i + 2 < asleep.size(); i += 3) {
-    const bool left =
-        co_await LeaveHint(account, SessionOfHex(asleep[i + 1].text), asleep[i].text,
-                           strtoull(asleep[i + 2].text.c_str(), nullptr, 10));
+    const bool left = co_await LeaveHint(account, SessionOfHex(asleep[i + 1].text), asleep[i].text,
+                                         strtoull(asleep[i + 2].text.c_str(), nullptr, 10));
     hinted = hinted && left;
   }
   if (!hinted) co_return Error::Unknown("ended, but not every hint could be left");
@@ -308,12 +308,20 @@ Task<Result<Rows>> SessionRegistry::SweepAccount(const xmpp::BareJid& account, s
 }
 
 Task<Result<uint64_t>> SessionRegistry::Version(const xmpp::BareJid& account) {
+  OneShot<Result<uint64_t>> version;
+  Version(account, [&version](Result<uint64_t> answer) { version.Set(std::move(answer)); });
+  Result<uint64_t> answer = co_await version;
+  co_return answer;
+}
+
+void SessionRegistry::Version(const xmpp::BareJid& account,
+                              absl::AnyInvocable<void(Result<uint64_t>)> done) {
   std::string key = VersionKey(AccountTag(account.ToString()));
-  RedisClient::Args get{"GET", key};
-  RedisClient::Reply reply = co_await redis_->Command(key, std::move(get));
-  Result<RedisReply> checked = Checked(std::move(reply));
-  if (!checked.has_value()) co_return checked.error();
-  co_return checked->IsNil() ? 0 : strtoull(checked->text.c_str(), nullptr, 10);
+  redis_->Command(key, {"GET", key}, [done = std::move(done)](RedisClient::Reply reply) mutable {
+    Result<RedisReply> checked = Checked(std::move(reply));
+    if (!checked.has_value()) return done(checked.error());
+    done(checked->IsNil() ? 0 : strtoull(checked->text.c_str(), nullptr, 10));
+  });
 }
 
 Task<Result<uint64_t>> SessionRegistry::RaiseVersion(const xmpp::BareJid& account) {

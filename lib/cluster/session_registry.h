@@ -89,8 +89,8 @@ class SessionRegistry {
                                                            uint64_t generation);
 
   // Ends every row of `account` that `manager`.`incarnation` owns: the reaper's step. Repeated
-  // within two minutes it gives the rows again. Sessions that can be resumed are hibernated, and not
-  // among those that are given.
+  // within two minutes it gives the rows again. Sessions that can be resumed are hibernated, and
+  // not among those that are given.
   runtime::Task<runtime::Result<std::vector<SessionRecord>>> EndAllOf(const xmpp::BareJid& account,
                                                                       std::string manager,
                                                                       uint64_t incarnation);
@@ -102,6 +102,8 @@ class SessionRegistry {
 
   // Account data version (R13): 0 or a number that never comes again.
   runtime::Task<runtime::Result<uint64_t>> Version(const xmpp::BareJid& account);
+  void Version(const xmpp::BareJid& account,
+               absl::AnyInvocable<void(runtime::Result<uint64_t>)> done);
   runtime::Task<runtime::Result<uint64_t>> RaiseVersion(const xmpp::BareJid& account);
 
  private:

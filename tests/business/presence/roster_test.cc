@@ -22,9 +22,9 @@ constexpr char kRomeo[] = "romeo@example.org";
 class RosterTest : public testing::Test {
  protected:
   void Get(const SessionPtr& session, const std::string& id, const std::string& ver = "-") {
-    world_.SendRosterIq(session, StanzaType::kGet, id,
-                        "<query xmlns='jabber:iq:roster'" +
-                            (ver == "-" ? "" : " ver='" + ver + "'") + "/>");
+    world_.SendRosterIq(
+        session, StanzaType::kGet, id,
+        "<query xmlns='jabber:iq:roster'" + (ver == "-" ? "" : " ver='" + ver + "'") + "/>");
   }
   void Set(const SessionPtr& session, const std::string& id, const std::string& items) {
     world_.SendRosterIq(session, StanzaType::kSet, id,
@@ -58,19 +58,21 @@ TEST_F(RosterTest, AnItemIsPushedToInterestedResourcesOnlyEachByItsFullAddress) 
   const SessionPtr balcony = Interested(kJuliet, "balcony");
   Interested(kJuliet, "phone");
   world_.Bind(kJuliet, "uninterested");
-  Set(balcony, "s1", "<item jid='Romeo@example.org' name='Romeo' subscription='both' ask='subscribe'>"
-                     "<group>Friends</group><group>Verona</group></item>");
+  Set(balcony, "s1",
+      "<item jid='Romeo@example.org' name='Romeo' subscription='both' ask='subscribe'>"
+      "<group>Friends</group><group>Verona</group></item>");
   const auto got = world_.Take();
   const std::string item =
       "<item jid='romeo@example.org' name='Romeo' subscription='none'><group>Friends</group>"
       "<group>Verona</group></item>";
-  EXPECT_THAT(got, UnorderedElementsAre(
-                       testing::AllOf(StartsWith("1 <iq to='juliet@example.org/balcony' type='set'"),
-                                      HasSubstr(item), HasSubstr(" ver='")),
-                       testing::AllOf(StartsWith("2 <iq to='juliet@example.org/phone' type='set'"),
-                                      HasSubstr(item)),
-                       "1 <iq to='juliet@example.org/balcony' from='juliet@example.org' "
-                       "type='result' id='s1'/>"));
+  EXPECT_THAT(got,
+              UnorderedElementsAre(
+                  testing::AllOf(StartsWith("1 <iq to='juliet@example.org/balcony' type='set'"),
+                                 HasSubstr(item), HasSubstr(" ver='")),
+                  testing::AllOf(StartsWith("2 <iq to='juliet@example.org/phone' type='set'"),
+                                 HasSubstr(item)),
+                  "1 <iq to='juliet@example.org/balcony' from='juliet@example.org' "
+                  "type='result' id='s1'/>"));
   Get(balcony, "r1");
   EXPECT_THAT(world_.Take(), ElementsAre(HasSubstr(item)));
 }
@@ -152,7 +154,8 @@ TEST_F(RosterTest, OfAVersionThatNobodyKnowsIsSentWhole) {
 TEST_F(RosterTest, IsReadFromTheStoreOncePerVersion) {
   const auto misses = [] {
     return runtime::Metrics::Get()
-        .GetCounter("xylem_roster_lookups_total", "", {{"result", "miss"}})
+        .GetCounter("xylem_account_data_lookups_total", "",
+                    {{"collection", "roster"}, {"result", "miss"}})
         .value();
   };
   const SessionPtr balcony = Interested(kJuliet, "balcony");
@@ -185,9 +188,10 @@ TEST_F(RosterTest, RemovedTwiceByTheSameStanzaIsNoError) {
 
 TEST(RosterSetTest, KeepsWhatIsTheServers) {
   RosterEntry before;
-  before.item = RosterItem{.name = "old", .subscription = Subscription::kBoth, .approved = true,
-                           .groups = {"x"}};
-  const RosterEntry after = Apply({.contact = {}, .remove = false, .name = "new", .groups = {}}, before);
+  before.item = RosterItem{
+      .name = "old", .subscription = Subscription::kBoth, .approved = true, .groups = {"x"}};
+  const RosterEntry after =
+      Apply({.contact = {}, .remove = false, .name = "new", .groups = {}}, before);
   EXPECT_EQ(after.item->name, "new");
   EXPECT_THAT(after.item->groups, IsEmpty());
   EXPECT_EQ(after.item->subscription, Subscription::kBoth);

@@ -68,10 +68,10 @@ TEST(FeatureSet, RefusesHandlersThatCannotRun) {
   std::string log;
   Feature none = Named("none"), late = Named("late");
   none.stages.push_back({.stage = Stage::kToAccount, .kinds = kMessages, .now = {}, .later = {}});
-  late.stages.push_back({.stage = Stage::kToResource,
-                         .kinds = kMessages,
-                         .now = {},
-                         .later = [&log](StageEvent&) { return Late(&log, "late"); }});
+  late.stages.push_back(
+      {.stage = Stage::kToResource, .kinds = kMessages, .now = {}, .later = [&log](StageEvent&) {
+         return Late(&log, "late");
+       }});
   EXPECT_THAT(FeatureSet({none, late}).Check(),
               ElementsAre(HasSubstr("\"none\""), HasSubstr("\"late\"")));
 }
@@ -92,10 +92,10 @@ TEST(FeatureSet, RunsAStageInTheOrderOfTheList) {
   Feature one = Named("one"), two = Named("two"), three = Named("three");
   one.stages.push_back(Says(Stage::kToAccount, kMessages, &log, "one"));
   one.stages.push_back(Says(Stage::kToAccount, kPresences, &log, "presence"));
-  two.stages.push_back({.stage = Stage::kToAccount,
-                        .kinds = kMessages,
-                        .now = {},
-                        .later = [&log](StageEvent&) { return Late(&log, "two"); }});
+  two.stages.push_back(
+      {.stage = Stage::kToAccount, .kinds = kMessages, .now = {}, .later = [&log](StageEvent&) {
+         return Late(&log, "two");
+       }});
   three.stages.push_back(Says(Stage::kToAccount, kMessages | kPresences, &log, "three"));
   const FeatureSet set({one, two, three});
   StageEvent event;
@@ -109,6 +109,51 @@ TEST(FeatureSet, RunsAStageInTheOrderOfTheList) {
   EXPECT_TRUE(set.HasStage(Stage::kToAccount, StanzaKind::kPresence));
   EXPECT_FALSE(set.HasStage(Stage::kToAccount, StanzaKind::kIq));
   EXPECT_FALSE(set.HasStage(Stage::kFromClient, StanzaKind::kMessage));
+}
+
+TEST(FeatureSet, GoesOnWhenWhoAnswersSoonHasAnswered) {
+  std::string log;
+  std::vector<StageDone> waiting;
+  const auto soon = [&waiting, &log](const char* word) {
+    return StageHandler{.stage = Stage::kToAccount,
+                        .kinds = kMessages,
+                        .soon = [&waiting, &log, word](StageEvent&, StageDone done) {
+                          log.append(word).append(" ");
+                          waiting.push_back(std::move(done));
+                        }};
+  };
+  Feature one = Named("one"), two = Named("two"), three = Named("three");
+  one.stages.push_back(soon("one"));
+  two.stages.push_back({.stage = Stage::kToAccount,
+                        .kinds = kMessages,
+                        .later = [&log](StageEvent&) { return Late(&log, "two"); }});
+  three.stages.push_back(soon("three"));
+  const FeatureSet set({one, two, three});
+  StageEvent event;
+  std::vector<StageVerdict> verdicts;
+  const auto run = [&] {
+    set.RunStage(Stage::kToAccount, StanzaKind::kMessage, event,
+                 [&](StageVerdict verdict) { verdicts.push_back(std::move(verdict)); });
+  };
+  const auto answer = [&](StageVerdict verdict) {
+    StageDone done = std::move(waiting.back());
+    waiting.pop_back();
+    done(std::move(verdict));
+  };
+  run();
+  EXPECT_EQ(log, "one ");
+  answer(Continue{});
+  EXPECT_EQ(log, "one two three ");
+  EXPECT_TRUE(verdicts.empty());
+  answer(Handled{});
+  ASSERT_EQ(verdicts.size(), 1u);
+  EXPECT_TRUE(std::holds_alternative<Handled>(verdicts[0]));
+
+  run();
+  answer(xmpp::StanzaError::Forbidden());
+  EXPECT_EQ(log, "one two three one ");  // nobody behind it hears of it
+  ASSERT_EQ(verdicts.size(), 2u);
+  EXPECT_EQ(std::get<xmpp::StanzaError>(verdicts[1]).condition, "forbidden");
 }
 
 TEST(FeatureSet, StopsAStageAtTheFirstThatDoesNotContinue) {
