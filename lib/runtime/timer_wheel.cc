@@ -10,12 +10,25 @@ void Timer::Cancel() {
   TimerWheel::Unlink(this);
 }
 
+TimerWheel::TimerWheel(uint64_t now_ms) : now_(now_ms >> kTickShift) {
+  for (auto& level : slots_) {
+    for (Slot& slot : level) slot.next = slot.previous = &slot;
+  }
+}
+
 void TimerWheel::Unlink(Timer* timer) {
-  *timer->pprev_ = timer->next_;
-  if (timer->next_ != nullptr) timer->next_->pprev_ = timer->pprev_;
-  timer->next_ = nullptr;
-  timer->pprev_ = nullptr;
+  timer->previous->next = timer->next;
+  timer->next->previous = timer->previous;
+  timer->next = timer->previous = nullptr;
   timer->wheel_ = nullptr;
+}
+
+void TimerWheel::TakeAll(Slot* from, Slot* to) {
+  to->next = to->previous = to;
+  if (Empty(*from)) return;
+  *to = *from;
+  to->next->previous = to->previous->next = to;
+  from->next = from->previous = from;
 }
 
 void TimerWheel::Insert(Timer* timer) {
@@ -25,12 +38,12 @@ void TimerWheel::Insert(Timer* timer) {
   // Beyond the top level's reach (about 99 days): parked in its farthest slot and cascaded again.
   uint64_t reach = uint64_t{1} << (kSlotBits * kLevels);
   uint64_t place = delta >= reach ? now_ + reach - 1 : timer->due_;
-  Timer*& head = slots_[level][(place >> (kSlotBits * level)) & (kSlots - 1)];
-  timer->next_ = head;
-  timer->pprev_ = &head;
+  Slot& slot = SlotOf(level, place);
+  timer->next = &slot;
+  timer->previous = slot.previous;
   timer->wheel_ = this;
-  if (head != nullptr) head->pprev_ = &timer->next_;
-  head = timer;
+  slot.previous->next = timer;
+  slot.previous = timer;
 }
 
 void TimerWheel::Arm(Timer* timer, uint64_t now_ms, std::chrono::milliseconds delay) {
@@ -52,18 +65,17 @@ void TimerWheel::Advance(uint64_t now_ms) {
     ++now_;
     for (int level = 1; level < kLevels; ++level) {
       if ((now_ & ((uint64_t{1} << (kSlotBits * level)) - 1)) != 0) break;
-      Timer*& head = slots_[level][(now_ >> (kSlotBits * level)) & (kSlots - 1)];
-      Timer* list = head;
-      head = nullptr;
-      while (list != nullptr) {
-        Timer* timer = list;
-        list = timer->next_;
+      Slot due;
+      TakeAll(&SlotOf(level, now_), &due);
+      while (!Empty(due)) {
+        auto* timer = static_cast<Timer*>(due.next);
+        Unlink(timer);
         Insert(timer);
       }
     }
-    Timer*& head = slots_[0][now_ & (kSlots - 1)];
-    while (head != nullptr) {
-      Timer* timer = head;
+    Slot& slot = SlotOf(0, now_);
+    while (!Empty(slot)) {
+      auto* timer = static_cast<Timer*>(slot.next);
       Unlink(timer);
       --count_;
       timer->fire_(timer);
@@ -81,7 +93,7 @@ int64_t TimerWheel::UntilNext(uint64_t now_ms) const {
   for (int level = 0; level < kLevels; ++level) {
     uint64_t base = now_ >> (kSlotBits * level);
     for (uint64_t i = 1; i <= kSlots; ++i) {
-      if (slots_[level][(base + i) & (kSlots - 1)] == nullptr) continue;
+      if (Empty(slots_[static_cast<size_t>(level)][(base + i) & (kSlots - 1)])) continue;
       next = std::min(next, (base + i) << (kSlotBits * level));
       break;
     }
