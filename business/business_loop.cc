@@ -30,19 +30,34 @@ BusinessLoop::BusinessLoop(runtime::EventLoop* loop, const Shared& shared)
       rosters_(&shard_, {.keep = shared.settings->cache_time}),
       features_(AllFeatures({.domains = shared.settings->domains,
                              .shard = &shard_,
-                             .pep = shared.settings->pep})),
+                             .pep = shared.settings->pep,
+                             .service = shared.settings->service,
+                             .command_sealer = CommandSealer(*shared.settings)})),
       presence_(&shard_),
       dispatcher_(&shard_, &presence_),
       account_cache_(loop, stores_.accounts.get(), &registry_, shared.settings->cache_time),
       account_admin_(loop, stores_.accounts.get(), &registry_, shared.workers,
                      {.domains = shared.settings->domains,
                       .scram_iterations = shared.settings->auth.scram_iterations}),
-      authenticator_(Authenticator::Create(loop, shared.settings->auth, &account_cache_,
-                                           shared.workers, shared.sealer)),
+      registrar_(&shard_, shared.workers, shared.settings->service),
+      authenticator_(Authenticator::Create(loop, LoginOptions(*shared.settings, &registrar_),
+                                           &account_cache_, shared.workers, shared.sealer)),
       session_service_(&shard_, authenticator_.get(), &dispatcher_,
                        SessionOptions(*shared.settings, features_)),
       observer_(&session_service_, shared.on_link) {
   shard_.redis = redis_.get();
+  shard_.accounts = &account_admin_;
+}
+
+std::shared_ptr<const cluster::TicketSealer> BusinessLoop::CommandSealer(const Settings& settings) {
+  return std::make_shared<const cluster::TicketSealer>(
+      std::vector<std::string>{cluster::DeriveSecret(settings.secret, "xylem commands 1")});
+}
+
+Authenticator::Options BusinessLoop::LoginOptions(const Settings& settings, Registrar* registrar) {
+  Authenticator::Options options = settings.auth;
+  options.strangers = registrar;
+  return options;
 }
 
 SessionService::Options BusinessLoop::SessionOptions(const Settings& settings,

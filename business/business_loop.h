@@ -7,6 +7,7 @@
 #include "business/auth/account_cache.h"
 #include "business/auth/authenticator.h"
 #include "business/auth/password_workers.h"
+#include "business/features/registrar.h"
 #include "business/link_observer.h"
 #include "business/presence/presence_service.h"
 #include "business/presence/roster_cache.h"
@@ -52,6 +53,8 @@ class BusinessLoop {
   const FeatureSet& features() const { return features_; }
 
  private:
+  static std::shared_ptr<const cluster::TicketSealer> CommandSealer(const Settings& settings);
+  static Authenticator::Options LoginOptions(const Settings& settings, Registrar* registrar);
   static SessionService::Options SessionOptions(const Settings& settings,
                                                 const FeatureSet& features);
 
@@ -70,6 +73,7 @@ class BusinessLoop {
   StanzaDispatcher dispatcher_;
   AccountCache account_cache_;
   AccountAdmin account_admin_;
+  Registrar registrar_;
   std::unique_ptr<Authenticator> authenticator_;
   SessionService session_service_;
   LinkObserver observer_;

@@ -162,6 +162,7 @@ struct Disco {
   std::vector<std::string_view> account;  // features of accounts, shown to who may see them
   std::vector<Identity> server_identities;
   std::vector<Identity> account_identities;
+  std::vector<xmpp::Element> server_forms;  // XEP-0128
 };
 
 // Children of a disco answer, or why there is none.

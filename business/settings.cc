@@ -4,6 +4,7 @@
 #include <string_view>
 #include <thread>
 
+#include "business/service_settings.h"
 #include "lib/cluster/ticket_sealer.h"
 #include "lib/runtime/config.h"
 #include "lib/runtime/rpc_address.h"
@@ -110,6 +111,8 @@ std::vector<std::string> Settings::Read(const Config& config, Settings* settings
   ReadAuth(config, settings);
   ReadStores(config, settings);
   ReadPep(config, &s.pep);
+  ReadService(config, &s.service, &errors);
+  s.service.administrators = s.administrators;
   const auto& session = config.session();
   s.resources = session.resources();
   s.replace = session.conflict() != "refuse";

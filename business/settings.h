@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "business/auth/authenticator.h"
+#include "business/features/service_options.h"
 #include "business/pep/pep_options.h"
 #include "business/store/store.h"
 #include "lib/runtime/admin_server.h"
@@ -41,6 +42,7 @@ struct Settings {
   runtime::AdminServer::Options admin;
   std::string admin_token;                  // for xylemctl
   std::vector<std::string> administrators;  // normalised bare JIDs
+  ServiceOptions service;
   std::string text;                         // the configuration as YAML, secrets left out
 
   // Each problem is one sentence with its key path; empty = good.

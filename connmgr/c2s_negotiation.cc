@@ -74,6 +74,12 @@ bool C2sStream::BeforeTls(const xmpp::Stanza& element) {
 }
 
 bool C2sStream::BeforeAuth(const xmpp::Stanza& element) {
+  // XEP-0077, XEP-0445: who has no account yet may make one.
+  if (element.kind == xmpp::StanzaKind::kIq &&
+      (element.payload_ns == ns::kRegister || element.payload_ns == ns::kPreauth)) {
+    SetState(State::kRegistrationAsked);
+    return AskBusiness(element);
+  }
   if (IsStanza(element)) return Refuse(StreamCondition::kNotAuthorized, "");
   if (IsSasl(element)) {
     SetState(State::kAuthAsked);
@@ -155,7 +161,7 @@ void C2sStream::AskForFeatures() {
 }
 
 bool C2sStream::AskBusiness(const xmpp::Stanza& element) {
-  if (state_ == State::kBindAsked) {
+  if (state_ == State::kBindAsked || state_ == State::kRegistrationAsked) {
     negotiation_->element = element.bytes;
     negotiation_->element_ns = element.payload_ns;
     negotiation_->element_name = element.payload_name;
@@ -189,6 +195,7 @@ void C2sStream::OnNegotiated(const Negotiated& answer) {
     case Negotiated::CONTINUE:
       if (state_ == State::kAuthAsked) return SetState(State::kAwaitSaslResponse);
       if (state_ == State::kBindAsked) return SetState(State::kAwaitBind);
+      if (state_ == State::kRegistrationAsked) return SetState(State::kAwaitAuth);
       break;
     case Negotiated::FAILED:
       if (state_ == State::kBindAsked) return SetState(State::kAwaitBind);
@@ -257,6 +264,7 @@ void C2sStream::OnNegotiationLost() {
     case State::kOpening:
     case State::kOpeningAuthenticated:
     case State::kBindAsked:
+    case State::kRegistrationAsked:
       negotiation_->ask_again = true;
       return connection_.WakeAtTurnEnd();
     default:
@@ -266,7 +274,7 @@ void C2sStream::OnNegotiationLost() {
 
 void C2sStream::AskAgain() {
   if (state_ == State::kOpening || state_ == State::kOpeningAuthenticated) AskForFeatures();
-  if (state_ == State::kBindAsked) {
+  if (state_ == State::kBindAsked || state_ == State::kRegistrationAsked) {
     loop_.links().Negotiate(number_, negotiation_->element, negotiation_->element_ns,
                             negotiation_->element_name);
   }

@@ -341,6 +341,8 @@ const char* Name(C2sStream::State state) {
       return "auth_asked";
     case State::kAwaitSaslResponse:
       return "await_sasl_response";
+    case State::kRegistrationAsked:
+      return "registration_asked";
     case State::kAwaitHeaderAuthenticated:
       return "await_header_authenticated";
     case State::kOpeningAuthenticated:

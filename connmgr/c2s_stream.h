@@ -26,6 +26,8 @@ class ConnmgrLoop;
 //                        └─────── kAwaitStartTls        kAwaitSaslResponse  ↓
 //   kSession ← kBindAsked ⇄ kAwaitBind ← kOpeningAuthenticated ← kAwaitHeaderAuthenticated
 //
+// kAwaitAuth ⇄ kRegistrationAsked: an iq that makes an account.
+//
 // In the states that wait for the business tier, for the window or for a drain, nothing is read.
 class C2sStream final : private ConnectionUser,
                         private xmpp::FramerEvents,
@@ -41,6 +43,7 @@ class C2sStream final : private ConnectionUser,
     kAwaitAuth,
     kAuthAsked,          // business has an element of SASL
     kAwaitSaslResponse,  // a challenge was written
+    kRegistrationAsked,  // business has an iq of somebody who is not logged in
     kAwaitHeaderAuthenticated,
     kOpeningAuthenticated,
     kAwaitBind,

@@ -57,6 +57,7 @@ void C2sStream::OnDeadline() {
       return;
     case State::kOpening:
     case State::kAuthAsked:
+    case State::kRegistrationAsked:
     case State::kOpeningAuthenticated:
     case State::kBindAsked:
       // It was not the client that was slow (RFC 6120 §4.9.3.15).

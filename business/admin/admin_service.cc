@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "business/link/manager_links.h"
 #include "lib/runtime/log.h"
 #include "proto/admin.pb.h"
 
@@ -39,7 +40,12 @@ AdminService::AdminService(Dependencies d, Options options)
     : loop_(&d.loops->at(0)),
       config_text_(std::move(d.config_text)),
       token_(options.token),
-      ender_(d.registry, d.link_server, d.events),
+      ender_(d.registry,
+             [link_server = d.link_server]() -> ManagerLinks* {
+               LinkServer* server = link_server();
+               return server == nullptr ? nullptr : &server->links(0);
+             },
+             d.events),
       users_(d.accounts, &ender_),
       rosters_(d.shard),
       import_(d.shard, d.accounts),

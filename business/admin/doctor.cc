@@ -8,7 +8,7 @@
 
 #include "business/admin/certificate_expiry.h"
 #include "business/admin/manager_methods.h"
-#include "business/admin/redis_question.h"
+#include "business/session/redis_question.h"
 #include "business/link/manager_links.h"
 #include "business/store/store.h"
 #include "lib/cluster/redis_keys.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "business/admin/redis_question.h"
+#include "business/session/redis_question.h"
 #include "business/link/manager_links.h"
 #include "lib/cluster/redis_keys.h"
 #include "lib/runtime/log.h"

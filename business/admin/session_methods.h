@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "business/admin/admin_answer.h"
+#include "business/session/session_survey.h"
 #include "lib/cluster/session_registry.h"
 #include "lib/runtime/redis_client.h"
 #include "lib/runtime/task.h"
@@ -25,7 +26,7 @@ class SessionMethods {
  public:
   SessionMethods(cluster::SessionRegistry* registry, runtime::RedisClient* redis,
                  SessionKicker* ender)
-      : registry_(registry), redis_(redis), ender_(ender) {}
+      : survey_(registry, redis), ender_(ender) {}
 
   // Ordered by JID. Of the whole cluster: a walk through the managers' sets of accounts, no
   // snapshot; with `more`, which ones are left out is not defined.
@@ -33,17 +34,11 @@ class SessionMethods {
   runtime::Task<AdminAnswer> Kick(xylem::v1::KickSessionRequest request);
 
  private:
-  struct Row {
-    std::string jid;
-    cluster::SessionRecord record;
-  };
-  using Rows = std::vector<Row>;
-  runtime::Task<runtime::Result<Rows>> RowsOf(std::vector<xmpp::BareJid> accounts);
-  runtime::Task<runtime::Result<Rows>> AllRows(size_t enough);
+  using Row = SessionSurvey::Row;
+  using Rows = SessionSurvey::Rows;
   static AdminAnswer ListAnswer(Rows rows, size_t limit);
 
-  cluster::SessionRegistry* const registry_;
-  runtime::RedisClient* const redis_;
+  SessionSurvey survey_;
   SessionKicker* const ender_;
 };
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "business/admin/page_limit.h"
-#include "business/admin/session_kicker.h"
 #include "business/auth/account_admin.h"
+#include "business/session/session_kicker.h"
 #include "lib/runtime/log.h"
 #include "lib/xmpp/jid.h"
 #include "proto/admin.pb.h"

@@ -20,6 +20,7 @@ namespace business {
 
 class AccountCache;
 class PasswordWorkers;
+class StrangerIqs;
 
 // One per loop. Keeps half-done exchanges of its links in memory (design §2): bounded, timed out,
 // dropped with the link.
@@ -34,6 +35,7 @@ class Authenticator {
     uint32_t failures_per_address = 20;
     std::chrono::milliseconds failure_delay{1000};
     uint32_t max_streams = 20000;  // not logged in yet, on this loop; more: resource-constraint
+    StrangerIqs* strangers = nullptr;  // who answers their iqs; nullptr: nobody
   };
   static std::unique_ptr<Authenticator> Create(runtime::EventLoop* loop, Options options,
                                                AccountCache* accounts, PasswordWorkers* workers,
@@ -46,6 +48,10 @@ class Authenticator {
   // auth, response, abort in the SASL namespace. Answers CONTINUE, AUTHENTICATED (with the ticket
   // and account), FAILED, or CLOSE.
   virtual void OnSasl(const ManagerLinkPtr& link, const xylem::v1::Negotiate& element) = 0;
+  // An iq of a stream that is not logged in. Answers CONTINUE, or CLOSE.
+  virtual void OnIq(const ManagerLinkPtr& link, const xylem::v1::Negotiate& element) {
+    (void)link, (void)element;
+  }
   virtual void OnConnectionClosed(const ManagerLinkPtr& link, uint64_t connection) = 0;
   virtual void OnLinkDown(const ManagerLinkPtr& link) = 0;
 };

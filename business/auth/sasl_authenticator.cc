@@ -133,10 +133,15 @@ void SaslAuthenticator::OnOpened(const ManagerLinkPtr& link, const xylem::v1::Op
   ++streams_;
   metrics_.streams.Add(1);
 
+  stream->stranger = std::make_shared<Stranger>(
+      Stranger{.domain = stream->domain, .peer_address = stream->peer_address, .tls = stream->tls});
+
   Negotiated answer;
   answer.set_connection(opened.connection());
   answer.set_outcome(Negotiated::FEATURES);
-  answer.set_features(WriteOffer(stream->offer));
+  std::string features = WriteOffer(stream->offer);
+  if (options_.strangers != nullptr) features += options_.strangers->Features(*stream->stranger);
+  answer.set_features(std::move(features));
   link->SendNegotiated(std::move(answer));
 }
 
@@ -206,6 +211,36 @@ void SaslAuthenticator::OnSasl(const ManagerLinkPtr& link, const xylem::v1::Nego
     case SaslElement::Kind::kAbort:
       return Fail(stream, kAborted);
   }
+}
+
+void SaslAuthenticator::OnIq(const ManagerLinkPtr& link, const xylem::v1::Negotiate& negotiate) {
+  loop_->AssertInLoop();
+  if (!link->alive()) return;
+  if (options_.strangers == nullptr) {
+    return link->SendNegotiated(
+        CloseAnswer(negotiate.connection(), StreamCondition::kNotAuthorized, ""));
+  }
+  const SaslStreamPtr stream = FindStream(link, negotiate.connection());
+  // Opened at a server that is gone, and with it what it knew of the stream.
+  if (stream == nullptr) {
+    return link->SendNegotiated(CloseAnswer(negotiate.connection(),
+                                            StreamCondition::kRemoteConnectionFailed, ""));
+  }
+  runtime::Spawn(AnswerIq(stream, negotiate.element()));
+}
+
+Task<void> SaslAuthenticator::AnswerIq(SaslStreamPtr stream, std::string iq) {
+  std::string reply = co_await options_.strangers->Answer(stream->stranger, std::move(iq));
+  if (!stream->link->alive() || stream->state() == State::kGone) co_return;
+  if (reply.empty()) {
+    co_return stream->link->SendNegotiated(
+        CloseAnswer(stream->connection, StreamCondition::kPolicyViolation, ""));
+  }
+  Negotiated answer;
+  answer.set_connection(stream->connection);
+  answer.set_outcome(Negotiated::CONTINUE);
+  answer.set_reply(std::move(reply));
+  stream->link->SendNegotiated(std::move(answer));
 }
 
 void SaslAuthenticator::OnAuth(const SaslStreamPtr& stream, SaslElement element) {

@@ -27,10 +27,12 @@ class SaslAuthenticator final : public Authenticator {
 
   void OnOpened(const ManagerLinkPtr& link, const xylem::v1::Opened& opened) override;
   void OnSasl(const ManagerLinkPtr& link, const xylem::v1::Negotiate& element) override;
+  void OnIq(const ManagerLinkPtr& link, const xylem::v1::Negotiate& element) override;
   void OnConnectionClosed(const ManagerLinkPtr& link, uint64_t connection) override;
   void OnLinkDown(const ManagerLinkPtr& link) override;
 
  private:
+  runtime::Task<void> AnswerIq(SaslStreamPtr stream, std::string iq);
   using Step = xmpp::sasl::Step;
   using Streams = absl::flat_hash_map<uint64_t, SaslStreamPtr>;  // by connection
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "business/auth/account_cache.h"
+#include "business/auth/stranger_iqs.h"
 #include "business/link/manager_links.h"
 #include "lib/runtime/timer_wheel.h"
 #include "lib/xmpp/jid.h"
@@ -52,6 +53,7 @@ class SaslStream : public runtime::Timer, public std::enable_shared_from_this<Sa
   std::string domain;  // normalised
   std::string peer_address;
   bool tls = false;
+  std::shared_ptr<Stranger> stranger;
   xmpp::sasl::ChannelBindings bindings;
   xmpp::sasl::Offer offer;  // exactly what was advertised (XEP-0474)
 

@@ -42,6 +42,9 @@ DiscoAnswers DiscoAnswers::Of(const std::vector<Feature>& features) {
   answers.server = Query(server_identities, server);
   answers.account = Query(account_identities, account);
   for (const Feature& feature : features) {
+    for (const xmpp::Element& form : feature.disco.server_forms) answers.server.Add(form);
+  }
+  for (const Feature& feature : features) {
     answers.extensions.insert(answers.extensions.end(), feature.disco_extensions.begin(),
                               feature.disco_extensions.end());
   }

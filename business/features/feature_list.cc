@@ -1,17 +1,26 @@
 #include "business/features/feature_list.h"
 
 #include <memory>
+#include <utility>
 
+#include "business/features/admin_commands.h"
 #include "business/features/avatar_conversion.h"
 #include "business/features/block_lists.h"
 #include "business/features/blocking.h"
 #include "business/features/bookmarks.h"
+#include "business/features/command.h"
+#include "business/features/contact_addresses.h"
 #include "business/features/disco_answers.h"
 #include "business/features/disco_info.h"
 #include "business/features/disco_items.h"
 #include "business/features/entity_time.h"
+#include "business/features/external_services.h"
+#include "business/features/invite_commands.h"
+#include "business/features/last_activity.h"
 #include "business/features/ping.h"
 #include "business/features/private_xml.h"
+#include "business/features/registration.h"
+#include "business/features/server_caps.h"
 #include "business/features/session_establishment.h"
 #include "business/features/software_version.h"
 #include "business/features/spam_report.h"
@@ -39,6 +48,14 @@ void AddPep(const FeatureWorld& world, const std::shared_ptr<PersonalNodes>& nod
   features->push_back(AvatarConversion(nodes));
 }
 
+std::vector<Command> AllCommands(const FeatureWorld& world) {
+  std::vector<Command> commands = AdminCommands(world.shard, world.service);
+  for (Command& command : InviteCommands(world.shard, world.service)) {
+    commands.push_back(std::move(command));
+  }
+  return commands;
+}
+
 }  // namespace
 
 std::vector<Feature> AllFeatures(const FeatureWorld& world) {
@@ -54,6 +71,14 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   features.push_back(SoftwareVersion());
   features.push_back(Ping());
   features.push_back(EntityTime());
+  features.push_back(Commands(AllCommands(world), world.command_sealer));
+  features.push_back(InvitationSpecs());
+  features.push_back(ServiceAdministration());
+  features.push_back(Registration(world.shard, world.service.registration));
+  features.push_back(ServerCaps(answers));
+  features.push_back(ExternalServices(world.shard, world.service));
+  features.push_back(ServiceContacts(world.service.contacts));
+  features.push_back(LastActivity(world.shard));
   features.push_back(SpamReporting());
   features.push_back(VcardTemp(world.shard, AvatarFromVcard(nodes)));
   features.push_back(PrivateXml(world.shard, {BookmarkMirror(nodes)}));

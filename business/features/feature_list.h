@@ -1,11 +1,17 @@
 // Every feature of the business tier, once.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "business/feature.h"
+#include "business/features/service_options.h"
 #include "business/pep/pep_options.h"
+
+namespace cluster {
+class TicketSealer;
+}
 
 namespace business {
 
@@ -18,6 +24,9 @@ struct FeatureWorld {
   // pointer and looks nothing up while it is made.
   Shard* shard = nullptr;
   PepOptions pep = {};
+  ServiceOptions service = {};
+  // Under a key of its own: what clients keep for commands must never open as anything else.
+  std::shared_ptr<const cluster::TicketSealer> command_sealer = nullptr;
 };
 
 // In stage order. Of a default-constructed world: for what is declared, not to be run.

@@ -158,7 +158,10 @@ Feature RosterManagement(Shard* shard) {
                                    [shard](Iq iq, std::string node) {
                                      return ForContacts(shard, std::move(iq), std::move(node));
                                    },
-                               .items = nullptr}};
+                               // XEP-0030 §8: an empty list for who may know of the account.
+                               .items = [shard](Iq iq, std::string node) {
+                                 return ForContacts(shard, std::move(iq), std::move(node));
+                               }}};
   feature.iqs = {
       {IqType::kGet, ns::kRoster, "query", Addressee::kOwnAccount,
        [shard](Iq iq) { return Get(shard, std::move(iq)); }},

@@ -42,6 +42,7 @@ enum EffectIndex : uint16_t {
   kEffectErrorCopy = 22,
   kEffectArchiveRow = 1000,
   kEffectBlockPush = 30,
+  kEffectAnnouncement = 50,
   kEffectLastItem = 41,
   kEffectServerRequest = 42,
 };

@@ -111,6 +111,9 @@ void SessionService::OpenAuthenticated(const ManagerLinkPtr& link,
 
 void SessionService::OnNegotiate(const ManagerLinkPtr& link, const xylem::v1::Negotiate& element) {
   if (element.namespace_() == ns::kSasl) return authenticator_->OnSasl(link, element);
+  if (element.namespace_() == ns::kRegister || element.namespace_() == ns::kPreauth) {
+    return authenticator_->OnIq(link, element);
+  }
   const uint64_t connection = element.connection();
   std::optional<OpenedTicket> identity = IdentityOf(*shard_, *link, connection, element.ticket());
   if (!identity) return Close(link, connection, StreamCondition::kNotAuthorized);

@@ -18,6 +18,7 @@
 
 namespace business {
 
+class AccountAdmin;
 class FeatureSet;
 class ManagerLinks;
 class OwnershipGuard;
@@ -44,6 +45,7 @@ struct Shard {
   GenerationWatch* generation = nullptr;
   BusinessMetrics* metrics = nullptr;
   ServerRequests* requests = nullptr;
+  AccountAdmin* accounts = nullptr;
   RosterLookup* rosters = nullptr;  // business/presence/roster_lookup.h
   // Takes contacts away that an account must not show itself to, nor be shown (blocking); may be
   // empty. `contacts` stays valid until the task is done.

@@ -68,6 +68,9 @@ std::string PubsubVersionKey(std::string_view tag) { return AccountKey(tag, "pub
 std::string CapsKey(std::string_view what) {
   return Concat({"x:{c:", ComputeTag(what), "}:caps"});
 }
+std::string RegistrationsKey(std::string_view address) {
+  return Concat({"x:{r:", ComputeTag(address), "}:registrations"});
+}
 std::string DirectedKey(std::string_view tag) { return AccountKey(tag, "directed"); }
 std::string LastPresenceKey(std::string_view tag) { return AccountKey(tag, "last"); }
 std::string OutboxKey(std::string_view tag, std::string_view session_hex) {

@@ -49,6 +49,8 @@ std::string PubsubVersionKey(std::string_view tag);
 // x:{c:<tag of `what`>}:caps – what clients with these capabilities want to be notified of;
 // `what`: a hash, or a session and what it says of itself
 std::string CapsKey(std::string_view what);
+// x:{r:<tag of the address>}:registrations – counter of the accounts made from a network address
+std::string RegistrationsKey(std::string_view address);
 // x:{m:<manager>.<incarnation hex>}:lease – string with time to live
 std::string ManagerLeaseKey(std::string_view manager, uint64_t incarnation);
 // x:{m:<manager>.<incarnation hex>}:accounts – set of bare JIDs; written before bind, so a superset

@@ -22,6 +22,13 @@ import sanitizers  # pylint: disable=wrong-import-position
 from cluster import Cluster, Unsound, leave_standing  # pylint: disable=wrong-import-position
 from scenario import Mismatch, Play, Stage  # pylint: disable=wrong-import-position
 
+# What plays of service features expect.
+SCENARIO_SETTINGS = (
+    "administrators=[admin@localhost, operator@localhost]",
+    "business.contacts.abuse=[mailto:abuse@localhost]",
+    "business.external_services=[{type: stun, host: stun.localhost, port: 3478}, "
+    "{type: turn, host: turn.localhost, port: 3478, transport: udp, secret: '${env:XYLEM_TEST_TURN_SECRET}'}]",
+)
 DEFAULT = ("unit", "scenarios", "attacks", "e2e", "cluster", "fuzz")
 
 
@@ -61,7 +68,8 @@ def scenarios(tally, preset, pattern=""):
     plays = [Play(path) for path in scenario_files(pattern)]
     name = f"scenarios: every process ended well ({preset})"
     try:
-        with Cluster(preset=preset) as cluster:
+        os.environ["XYLEM_TEST_TURN_SECRET"] = "north"
+        with Cluster(preset=preset, sets=SCENARIO_SETTINGS) as cluster:
             play_all(tally, cluster, plays)
         tally.add(name)
     except Unsound as error:

@@ -19,7 +19,8 @@ Matching is relaxed: what the play writes must be there; other attributes and ch
 `scansion:strict="true"` on an element forbids other children; `{scansion:any}` as an attribute's value
 or text matches anything; `scansion:absent="true"` on a child forbids it; an attribute value of
 `{scansion:none}` forbids the attribute, `{capture:NAME}` takes it for a later `${NAME}`. "X receives nothing" means nothing before the answer to a ping.
-"X receives in any order:" takes several stanzas.
+"X receives in any order:" takes several stanzas. "X opens a stream" and does not log in. A text of
+`{capture:NAME:PATTERN}` takes what the pattern's group matches.
 
 "X befriends Y" or "X befriends Y in GROUP" makes contacts of two, who see each other's presence; the group
 is in X's roster. "X is available and wants:" with the names of pubsub nodes sends presence with a capabilities
@@ -122,6 +123,10 @@ class Stage:
             user = values["jid"].partition("@")[0]
             await client.login(user, values["password"], values.get("resource", ""), self.tls, presence=False)
             self.variables[f"{actor}'s full JID"] = client.jid
+        elif action == "opens a stream":  # with TLS, and does not log in
+            client = Client(self.place(actor), self.cluster.domain, self.cluster.ca)
+            self.clients[actor] = client
+            await client.connect(self.tls)
         elif action == "disconnects":
             await self.clients.pop(actor).close()
         elif action == "drops":
@@ -194,6 +199,9 @@ class Stage:
             found = re.fullmatch(r"\{capture:(.+)\}", value)
             if found:
                 self.variables[found.group(1)] = actual.get(name)
+        found = re.fullmatch(r"\{capture:([^:]+):(.+)\}", (expected.text or "").strip())
+        if found:
+            self.variables[found.group(1)] = re.search(found.group(2), actual.text or "").group(1)
         for child in expected:
             same = [c for c in actual if not mismatch(child, c)]
             if same:
@@ -230,6 +238,9 @@ def mismatch(expected, actual, where=""):
         elif got is None or not (value in ("{scansion:any}", got) or value.startswith("{capture:")):
             return f"{where}: {name} is {got!r}, not {value!r}"
     text = (expected.text or "").strip()
+    if text.startswith("{capture:"):
+        pattern = text[1:-1].split(":", 2)[2]
+        text = "" if re.search(pattern, actual.text or "") else text
     if text and text != "{scansion:any}" and text != (actual.text or "").strip():
         return f"{where}: text {actual.text!r}, not {text!r}"
     left = list(actual)

@@ -58,7 +58,8 @@ class BlockingTest : public testing::Test {
                 Contains(HasSubstr("type='result'")));
   }
   std::string List(const SessionPtr& who) {
-    const auto got = world_.Ask(who, StanzaType::kGet, "", "<blocklist xmlns='urn:xmpp:blocking'/>");
+    const auto got =
+        world_.Ask(who, StanzaType::kGet, "", "<blocklist xmlns='urn:xmpp:blocking'/>");
     return got.size() == 1 ? got[0] : std::to_string(got.size()) + " stanzas";
   }
   SessionPtr Available(const std::string& account, const std::string& resource) {
@@ -114,8 +115,9 @@ TEST_F(BlockingTest, MessagesGoNeitherWay) {
   const SessionPtr romeo = Available(kRomeo, "garden");
   EXPECT_THAT(Said(romeo, kJuliet), ElementsAre(HasSubstr("hi")));
   Block(juliet, kRomeo);
-  EXPECT_THAT(Said(romeo, kJuliet), ElementsAre(AllOf(StartsWith("2 "), Refused("service-unavailable"),
-                                                      Not(HasSubstr("blocked")))));
+  EXPECT_THAT(Said(romeo, kJuliet),
+              ElementsAre(AllOf(StartsWith("2 "), Refused("service-unavailable"),
+                                Not(HasSubstr("blocked")))));
   EXPECT_THAT(Said(romeo, "juliet@example.org/balcony"),
               ElementsAre(Refused("service-unavailable")));
   EXPECT_THAT(Said(juliet, kRomeo),
@@ -161,7 +163,8 @@ TEST_F(BlockingTest, PresenceIsTakenBackAndGivenAgain) {
   EXPECT_THAT(blocked, Not(Contains(StartsWith("3 "))));
   world_.Take();
   world_.SendAndSettle(juliet, StanzaType::kNone, "", "><show>away</show></presence>");
-  EXPECT_THAT(world_.TakeWhen(2), AllOf(Contains(StartsWith("3 ")), Not(Contains(StartsWith("2 ")))));
+  EXPECT_THAT(world_.TakeWhen(2),
+              AllOf(Contains(StartsWith("3 ")), Not(Contains(StartsWith("2 ")))));
   world_.SendAndSettle(romeo, StanzaType::kNone, "", "><show>dnd</show></presence>");
   EXPECT_THAT(world_.Take(), ElementsAre(StartsWith("2 ")));  // himself
   const SessionPtr phone = world_.Bind(kRomeo, "phone");

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "business/auth/account_admin.h"
+#include "business/auth/password_workers.h"
 #include "business/features/feature_list.h"
 #include "business/routing/feature_set.h"
 #include "business/routing/server_request.h"
@@ -12,12 +14,19 @@ namespace business {
 
 class FeatureLoop : public PresenceWorld {
  public:
-  explicit FeatureLoop(const std::string& redis_address) : PresenceWorld(redis_address) {
+  explicit FeatureLoop(const std::string& redis_address, ServiceOptions service = {})
+      : PresenceWorld(redis_address) {
     redis.Run([&] {
       shard.redis = redis.client();
       shard.requests = &requests;
+      admin = std::make_unique<AccountAdmin>(
+          &redis.loop(), stores->accounts.get(), registry.get(), &workers,
+          AccountAdmin::Options{.domains = shard.domains, .scram_iterations = 4096});
+      shard.accounts = admin.get();
       listed = std::make_unique<FeatureSet>(
-          AllFeatures({.domains = shard.domains, .shard = &shard}));
+          AllFeatures({.domains = shard.domains, .shard = &shard, .service = service,
+                       .command_sealer = std::make_shared<const cluster::TicketSealer>(
+                           std::vector<std::string>{"0123456789abcdef0123456789abcdeX"})}));
       shard.features = listed.get();
     });
   }
@@ -59,8 +68,10 @@ class FeatureLoop : public PresenceWorld {
     Settle(session);
   }
 
-  ServerRequests requests{&shard};
   std::unique_ptr<FeatureSet> listed;
+  ServerRequests requests{&shard};
+  PasswordWorkers workers{1, 16};
+  std::unique_ptr<AccountAdmin> admin;
 
  private:
   int asked_ = 0;

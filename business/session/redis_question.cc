@@ -1,4 +1,4 @@
-#include "business/admin/redis_question.h"
+#include "business/session/redis_question.h"
 
 #include <memory>
 #include <utility>

@@ -1,9 +1,10 @@
-// Ends sessions on an operator's order.
+// Ends sessions on an operator's order, or because their account goes.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "lib/cluster/session_registry.h"
 #include "lib/runtime/result.h"
@@ -13,17 +14,18 @@
 
 namespace business {
 
-class LinkServer;
+class ManagerLinks;
 class SessionEvents;
+struct Shard;
 
-// Lives on loop 0. The row goes first, so that whatever becomes of the socket the session is over
+// Lives on a loop. The row goes first, so that whatever becomes of the socket the session is over
 // (R3); then the socket is closed with `error`, and contacts see one `unavailable`. The session's
 // home tells those that only got its directed presence, when the manager says Closed.
 class SessionKicker {
  public:
-  SessionKicker(cluster::SessionRegistry* registry, std::function<LinkServer*()> link_server,
+  SessionKicker(cluster::SessionRegistry* registry, std::function<ManagerLinks*()> links,
                 SessionEvents* events)
-      : registry_(registry), link_server_(std::move(link_server)), events_(events) {}
+      : registry_(registry), links_(std::move(links)), events_(events) {}
 
   // Sessions of `account`, or the one of `resource`; how many were ended. An error leaves those
   // that were not reached: repeating is safe.
@@ -32,8 +34,11 @@ class SessionKicker {
 
  private:
   cluster::SessionRegistry* const registry_;
-  const std::function<LinkServer*()> link_server_;
+  const std::function<ManagerLinks*()> links_;
   SessionEvents* const events_;
 };
+
+// Of a shard that is whole.
+SessionKicker KickerOf(Shard* shard);
 
 }  // namespace business

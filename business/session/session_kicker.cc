@@ -1,4 +1,4 @@
-#include "business/admin/session_kicker.h"
+#include "business/session/session_kicker.h"
 
 #include <optional>
 #include <utility>
@@ -6,6 +6,7 @@
 
 #include "business/link/manager_links.h"
 #include "business/session/session_events.h"
+#include "business/session/shard.h"
 #include "lib/runtime/log.h"
 
 namespace business {
@@ -29,15 +30,20 @@ Task<Result<uint32_t>> SessionKicker::End(xmpp::BareJid account, std::string res
     }
     if (!gone) co_return gone.error();
     if (!gone->has_value()) continue;  // ended or replaced meanwhile
-    if (LinkServer* server = link_server_()) server->links(0).Close(row.owner, error);
+    if (ManagerLinks* links = links_()) links->Close(row.owner, error);
     events_->OnSessionEnded(account, **gone, {});
-    runtime::LogInfo("session_kicked", "an operator ended a session",
+    runtime::LogInfo("session_kicked", "A session was ended by order.",
                      {{"jid", account.ToString() + "/" + row.resource},
                       {"manager", row.owner.manager},
                       {"condition", xmpp::ConditionName(error.condition)}});
     ++ended;
   }
   co_return ended;
+}
+
+SessionKicker KickerOf(Shard* shard) {
+  return SessionKicker(
+      shard->registry, [shard] { return shard->links; }, shard->events);
 }
 
 }  // namespace business

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "business/feature.h"
+#include "business/features/service_options.h"
+
+namespace business {
+
+Feature ServiceContacts(const ContactAddresses& contacts);
+
+}  // namespace business
