@@ -13,17 +13,23 @@ using Errors = std::vector<std::string>;
 using Ms = std::chrono::milliseconds;
 
 template <typename List>
-void ReadContacts(const char* kind, const List& addresses, ServiceOptions* service,
-                  Errors* errors) {
-  if (addresses.empty()) return;
+std::vector<std::string> Uris(const char* key, const List& addresses, Errors* errors) {
   std::vector<std::string> uris(addresses.begin(), addresses.end());
   for (const std::string& uri : uris) {
     if (uri.find(':') == std::string::npos) {
-      errors->push_back("contacts." + std::string(kind) + ": `" + uri +
+      errors->push_back("contacts." + std::string(key) + ": `" + uri +
                         "` is no URI (mailto:…, xmpp:…, https:…)");
     }
   }
-  service->contacts.fields.emplace_back(std::string(kind) + "-addresses", std::move(uris));
+  return uris;
+}
+
+template <typename List>
+void ReadContacts(const char* kind, const List& addresses, ServiceOptions* service,
+                  Errors* errors) {
+  if (addresses.empty()) return;
+  service->contacts.fields.emplace_back(std::string(kind) + "-addresses",
+                                        Uris(kind, addresses, errors));
 }
 
 }  // namespace
@@ -37,6 +43,7 @@ void ReadService(const Config& config, ServiceOptions* service, Errors* errors) 
   ReadContacts("security", contacts.security(), service, errors);
   ReadContacts("status", contacts.status(), service, errors);
   ReadContacts("support", contacts.support(), service, errors);
+  service->contacts.outage_status = Uris("outage_status", contacts.outage_status(), errors);
   for (const auto& given : config.external_services()) {
     service->external.push_back({.type = given.type(),
                                  .host = given.host(),

@@ -172,7 +172,8 @@ Feature Bookmarks(Nodes nodes) {
   feature.name = "bookmarks";
   feature.specs = {{.xep = 402, .version = "1.2.0"},
                    {.xep = 411, .version = "1.1.0"},
-                   {.xep = 48, .version = "1.2"}};
+                   {.xep = 48, .version = "1.2"},
+                   {.xep = 492, .version = "0.2.0"}};
   feature.needs = {"pep", "private_xml"};
   feature.disco.account = {"urn:xmpp:bookmarks:1#compat", "urn:xmpp:bookmarks:1#compat-pep",
                            "urn:xmpp:bookmarks-conversion:0"};

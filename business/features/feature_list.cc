@@ -13,6 +13,7 @@
 #include "business/features/disco_answers.h"
 #include "business/features/disco_info.h"
 #include "business/features/disco_items.h"
+#include "business/features/displayed_sync.h"
 #include "business/features/entity_time.h"
 #include "business/features/external_services.h"
 #include "business/features/invite_commands.h"
@@ -46,6 +47,7 @@ void AddPep(const FeatureWorld& world, const std::shared_ptr<PersonalNodes>& nod
   features->push_back(Pep(nodes, std::move(items)));
   features->push_back(Bookmarks(nodes));
   features->push_back(AvatarConversion(nodes));
+  features->push_back(DisplayedSync(nodes));
 }
 
 std::vector<Command> AllCommands(const FeatureWorld& world) {

@@ -12,6 +12,7 @@ namespace business {
 // XEP-0157: by kind of matter, addresses as URIs.
 struct ContactAddresses {
   std::vector<std::pair<std::string, std::vector<std::string>>> fields;  // "abuse-addresses" …
+  std::vector<std::string> outage_status;                                // XEP-0455
 };
 
 // XEP-0215.

@@ -191,7 +191,8 @@ Feature Pep(Nodes nodes, std::shared_ptr<PresenceItems> items) {
   feature.specs = {{.xep = 60, .version = "1.30.0"},
                    {.xep = 163, .version = "1.2.2"},
                    {.xep = 222, .version = "1.0"},
-                   {.xep = 223, .version = "1.1.1"}};
+                   {.xep = 223, .version = "1.1.1"},
+                   {.xep = 292, .version = "0.12.0"}};
   feature.needs = {"entity_caps"};
   feature.disco.account.assign(std::begin(kFeatures), std::end(kFeatures));
   feature.disco.account_identities = {{"pubsub", "pep", ""}};

@@ -80,6 +80,9 @@ inline constexpr std::string_view kOmemo = "eu.siacs.conversations.axolotl";    
 inline constexpr std::string_view kOmemo2 = "urn:xmpp:omemo:2";                  // 0384
 
 // Accounts and the service
+inline constexpr std::string_view kOutageStatus = "urn:xmpp:sos:0";                      // 0455
+inline constexpr std::string_view kDisplayed = "urn:xmpp:mds:displayed:0";               // 0490
+inline constexpr std::string_view kDisplayedAssist = "urn:xmpp:mds:server-assist:0";     // 0490
 inline constexpr std::string_view kPrivateXml = "jabber:iq:private";                     // 0049
 inline constexpr std::string_view kVcardTemp = "vcard-temp";                             // 0054
 inline constexpr std::string_view kVcardUpdate = "vcard-temp:x:update";                  // 0153

@@ -26,6 +26,7 @@ from scenario import Mismatch, Play, Stage  # pylint: disable=wrong-import-posit
 SCENARIO_SETTINGS = (
     "administrators=[admin@localhost, operator@localhost]",
     "business.contacts.abuse=[mailto:abuse@localhost]",
+    "business.contacts.outage_status=[https://status.localhost/outage.json]",
     "business.external_services=[{type: stun, host: stun.localhost, port: 3478}, "
     "{type: turn, host: turn.localhost, port: 3478, transport: udp, secret: '${env:XYLEM_TEST_TURN_SECRET}'}]",
 )
