@@ -32,6 +32,18 @@ using Outcome = AccountAdmin::Outcome;
 // A request that comes again within this time is the same one.
 constexpr int64_t kSameRequestSeconds = 60;
 
+// Accounts of one address: from the first one on, for a time.
+const runtime::RedisScript kCountScript("count_registration", R"lua(
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return n
+)lua");
+// One was not made. What has expired in the meantime stays gone.
+const runtime::RedisScript kUncountScript("uncount_registration", R"lua(
+if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('DECR', KEYS[1]) end
+return 0
+)lua");
+
 std::string Start(const Stranger& stranger, const Element& iq, std::string_view type) {
   std::string out = "<iq";
   xmpp::AppendAttribute(&out, "from", stranger.domain);
@@ -171,6 +183,7 @@ Task<std::string> Registrar::Register(std::shared_ptr<Stranger> stranger, Elemen
     if (!added) co_return Failure(*stranger, iq, StoreTrouble(added.error()));
     if (*added != Outcome::kDone) {
       Count("refused");
+      if (!invitation) co_await GiveBack(stranger->peer_address);
       co_return Failure(*stranger, iq, Refusal(*added));
     }
     Count("made");
@@ -190,14 +203,16 @@ Task<std::string> Registrar::Register(std::shared_ptr<Stranger> stranger, Elemen
 }
 
 Task<bool> Registrar::MayRegister(std::string peer_address) {
-  const std::string key = cluster::RegistrationsKey(AddressGroup(peer_address));
-  const std::string ms = std::to_string(options_.per_address_time.count());
-  runtime::RedisClient::Args first{"SET", key, "0", "PX", ms, "NX"};
-  const auto set = co_await shard_->redis->Command(key, std::move(first));
-  runtime::RedisClient::Args second{"INCR", key};
-  const auto count = co_await shard_->redis->Command(key, std::move(second));
+  std::vector<std::string> keys{cluster::RegistrationsKey(AddressGroup(peer_address))};
+  std::vector<std::string> args{std::to_string(options_.per_address_time.count())};
+  const auto count = co_await shard_->redis->Eval(kCountScript, std::move(keys), std::move(args));
   // Without Redis nobody is counted, and nobody is let in.
-  co_return set&& count && !count->IsError() && count->integer <= options_.per_address;
+  co_return count && !count->IsError() && count->integer <= options_.per_address;
+}
+
+Task<void> Registrar::GiveBack(std::string peer_address) {
+  std::vector<std::string> keys{cluster::RegistrationsKey(AddressGroup(peer_address))};
+  co_await shard_->redis->Eval(kUncountScript, std::move(keys), {});
 }
 
 Task<bool> Registrar::JustMade(xmpp::BareJid account, std::string password) {

@@ -33,6 +33,8 @@ class Registrar final : public StrangerIqs {
   runtime::Task<std::string> Register(std::shared_ptr<Stranger> stranger, xmpp::Element iq);
   // Counts the accounts of one address over all servers; false: no more.
   runtime::Task<bool> MayRegister(std::string peer_address);
+  // What was counted was refused: a name that is taken costs nothing.
+  runtime::Task<void> GiveBack(std::string peer_address);
   // It was made by the same request before, whose answer was lost with a server.
   runtime::Task<bool> JustMade(xmpp::BareJid account, std::string password);
   bool Open(const Stranger& stranger) const;

@@ -29,7 +29,8 @@ PLAIN = Field(sets=("auth.failures_per_address=1000000",))
 # Small limits. One business server, so that an address's failures are counted in one place.
 LIMITED = Field(business=1, sets=(
     "limits.negotiation=4s", "limits.stanza_time=4s", "limits.bytes_per_second=50000", "c2s.tls=optional",
-    "auth.failures_per_address=8", "auth.failure_delay=700ms", "session.resources=5", "session.conflict=refuse"))
+    "auth.failures_per_address=8", "auth.failure_delay=700ms", "session.resources=5", "session.conflict=refuse",
+    "registration.open=true", "pep.notification_burst=50", "pep.notifications_per_second=1"))
 
 
 @functools.lru_cache(maxsize=None)
