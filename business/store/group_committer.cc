@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "business/store/commit_meters.h"
 #include "lib/runtime/log.h"
-#include "lib/runtime/metrics.h"
 #include "lib/runtime/process.h"
 
 namespace business {
@@ -22,31 +22,11 @@ double Seconds(Clock::duration time) { return std::chrono::duration<double>(time
 
 }  // namespace
 
-struct GroupCommitter::Meters {
-  runtime::Metrics& all = runtime::Metrics::Get();
-  runtime::Histogram& commit = all.GetHistogram(
-      "xylem_store_commit_seconds", "BEGIN to the end of COMMIT", runtime::LatencyBounds());
-  runtime::Histogram& wait =
-      all.GetHistogram("xylem_store_commit_wait_seconds",
-                       "a write from its submission to its answer", runtime::LatencyBounds());
-  runtime::Histogram& turn =
-      all.GetHistogram("xylem_store_turn_wait_seconds",
-                       "waiting for other processes to have written", runtime::LatencyBounds());
-  runtime::Histogram& batch =
-      all.GetHistogram("xylem_store_batch_operations", "operations in one transaction",
-                       {1, 2, 4, 8, 16, 32, 64, 128, 256, 512});
-  runtime::Gauge& queue = all.GetGauge("xylem_store_queue", "writes waiting for a commit");
-  runtime::Counter& refused =
-      all.GetCounter("xylem_store_refused_total", "writes refused because the queue was full");
-  runtime::Counter& failed =
-      all.GetCounter("xylem_store_failed_commits_total", "transactions that did not commit");
-};
-
 GroupCommitter::GroupCommitter(Options options, std::unique_ptr<SqliteConnection> connection)
     : options_(std::move(options)),
       connection_(std::move(connection)),
       turn_(options_.path + "-turn"),
-      meters_(std::make_unique<Meters>()) {
+      meters_(std::make_unique<CommitMeters>()) {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "store-write");
     Run();

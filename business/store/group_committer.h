@@ -17,6 +17,8 @@
 
 namespace business {
 
+struct CommitMeters;
+
 // Owns the writer thread and its connection. Submit from any thread; operations commit in the order
 // they came, each in a savepoint of its own, and are answered after COMMIT.
 //
@@ -45,8 +47,6 @@ class GroupCommitter {
   Stats stats() const;
 
  private:
-  struct Meters;
-
   void Run();
   bool WaitForWork();
   bool Begin();                           // has the turn and a transaction
@@ -64,7 +64,7 @@ class GroupCommitter {
   std::unique_ptr<SqliteConnection> connection_;  // writer thread only, as all below
   WriteTurn turn_;
   size_t last_batch_ = 1;
-  std::unique_ptr<Meters> meters_;
+  std::unique_ptr<CommitMeters> meters_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

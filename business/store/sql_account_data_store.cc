@@ -51,13 +51,14 @@ class Collection {
   }
 
   Result<int64_t> RaiseVersion() {
-    SqlQuery row = connection_
-                       .Query(
-                           "INSERT INTO collection (owner, type, version) VALUES (?1, ?2, 1) "
-                           "ON CONFLICT (owner, type) DO UPDATE SET version = version + 1 "
-                           "RETURNING version")
-                       .Bind(1, owner_)
-                       .Bind(2, type_);
+    SqlQuery row =
+        connection_
+            .Query(
+                "INSERT INTO collection (owner, type, version) VALUES (?1, ?2, 1) "
+                "ON CONFLICT (owner, type) DO UPDATE SET version = collection.version + 1 "
+                "RETURNING version")
+            .Bind(1, owner_)
+            .Bind(2, type_);
     if (!row.Step()) return connection_.LastError();
     return row.Int(0);
   }
@@ -95,7 +96,7 @@ class Collection {
         .Query(
             "INSERT INTO collection_entry (owner, type, key, value) VALUES (?1, ?2, ?3, ?4) "
             "ON CONFLICT (owner, type, key) DO UPDATE SET value = excluded.value "
-            "WHERE value <> excluded.value")
+            "WHERE collection_entry.value <> excluded.value")
         .Bind(1, owner_)
         .Bind(2, type_)
         .Bind(3, entry.key)
@@ -111,6 +112,9 @@ class Collection {
                        .Query(
                            "SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + "
                            "length(value)), 0) FROM collection_entry "
+                           "WHERE owner = ?1 AND type = ?2",
+                           "SELECT count(*), coalesce(sum(octet_length(key) + "
+                           "octet_length(value)), 0) FROM collection_entry "
                            "WHERE owner = ?1 AND type = ?2")
                        .Bind(1, owner_)
                        .Bind(2, type_);

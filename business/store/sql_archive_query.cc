@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "business/store/sql_archive_rows.h"
+#include "business/store/sql_archive_text.h"
 
 namespace business {
 
@@ -28,13 +29,19 @@ struct Range {
 
 // ---- SQL: one text for each combination, made once; the plan is told, not left to statistics ----
 
+using Engine = SqlConnection::Engine;
+
 // ?1 < id < ?2, ?3 archive, ?4 and ?5 the contact's address, ?6 limit, ?7 words.
-std::string FromWhere(bool text, With with) {
+std::string FromWhere(Engine engine, bool text, With with) {
   std::string sql;
-  if (text) {
+  if (text && engine == Engine::kSqlite) {
     sql =
         "archive_text t CROSS JOIN archive_row r ON r.id = t.rowid "
         "WHERE t.archive_text MATCH ?7 AND t.rowid > ?1 AND t.rowid < ?2";
+  } else if (text) {
+    sql =
+        "archive_text t JOIN archive_row r ON r.id = t.id "
+        "WHERE t.words @> string_to_array(?7, chr(31)) AND t.id > ?1 AND t.id < ?2";
   } else if (with == With::kAll) {
     sql = "archive_row r WHERE r.id > ?1 AND r.id < ?2";
   } else {
@@ -49,55 +56,26 @@ struct Statement {
   std::string forward, backward, count;
 };
 
-const Statement& StatementFor(bool text, With with) {
+Statement MakeStatement(Engine engine, bool text, With with) {
+  const std::string from = FromWhere(engine, text, with);
+  const std::string number = !text ? "r.id" : engine == Engine::kSqlite ? "t.rowid" : "t.id";
+  const std::string page = "SELECT " ARCHIVE_ROW_COLUMNS " FROM " + from + " ORDER BY " + number;
+  return {.forward = page + " LIMIT ?6",
+          .backward = page + " DESC LIMIT ?6",
+          .count = "SELECT count(*) FROM (SELECT 1 FROM " + from + " LIMIT ?6) AS found"};
+}
+
+const Statement& StatementFor(Engine engine, bool text, With with) {
   static const auto all = [] {
-    std::array<Statement, 6> statements;
-    for (int i = 0; i < 6; ++i) {
-      const bool by_text = i >= 3;
-      const std::string from = FromWhere(by_text, static_cast<With>(i % 3));
-      const std::string page = "SELECT " ARCHIVE_ROW_COLUMNS " FROM " + from + " ORDER BY " +
-                               (by_text ? "t.rowid" : "r.id");
-      statements[i] = {.forward = page + " LIMIT ?6",
-                       .backward = page + " DESC LIMIT ?6",
-                       .count = "SELECT count(*) FROM (SELECT 1 FROM " + from + " LIMIT ?6)"};
+    std::array<Statement, 12> statements;
+    for (unsigned i = 0; i < statements.size(); ++i) {
+      statements[i] = MakeStatement(i >= 6 ? Engine::kPostgres : Engine::kSqlite, i % 6 >= 3,
+                                    static_cast<With>(i % 3));
     }
     return statements;
   }();
-  return all[(text ? 3u : 0u) + static_cast<unsigned>(with)];
-}
-
-// A string of FTS5, so that nothing in it is an operator.
-void AppendString(std::string_view text, std::string* expression) {
-  *expression += '"';
-  for (const char c : text) {
-    if (c == '\0') continue;  // would end the expression
-    if (c == '"') *expression += '"';
-    *expression += c;
-  }
-  *expression += '"';
-}
-
-// Every word of `text`, in bodies; a word that is nothing but punctuation counts for nothing. With
-// the words of the contact's address, so that FTS5 walks only what has both: they are not the
-// address, which SQL compares. Empty: there is nothing to look for.
-std::string MatchExpression(std::string_view text, std::string_view contact) {
-  constexpr int kWords = 16;
-  std::string expression;
-  for (int words = 0; words < kWords; ++words) {
-    const size_t begin = text.find_first_not_of(" \t\r\n");
-    if (begin == std::string_view::npos) break;
-    const size_t end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
-    expression += words == 0 ? "body : (" : " ";
-    AppendString(text.substr(begin, end - begin), &expression);
-    text.remove_prefix(end);
-  }
-  if (expression.empty()) return expression;
-  expression += ')';
-  if (!contact.empty()) {
-    expression += " AND with_bare : ";
-    AppendString(contact, &expression);
-  }
-  return expression;
+  return all[(engine == Engine::kPostgres ? 6u : 0u) + (text ? 3u : 0u) +
+             static_cast<unsigned>(with)];
 }
 
 class Search {
@@ -106,7 +84,7 @@ class Search {
       : connection_(connection),
         archive_(archive),
         query_(query),
-        words_(MatchExpression(query.text, query.with.BareView())),
+        words_(ArchiveTextOf(connection).words(archive.id, query.text, query.with.BareView())),
         range_{.above = archive.RowId(0), .below = archive.RowId(archive.position) + 1} {}
 
   Result<ArchivePage> Run() {
@@ -198,7 +176,9 @@ class Search {
     if (words_.empty()) return query;
     return std::move(query).Bind(7, words_);
   }
-  const Statement& Sql() const { return StatementFor(!words_.empty(), WithOf(query_)); }
+  const Statement& Sql() const {
+    return StatementFor(connection_.engine(), !words_.empty(), WithOf(query_));
+  }
 
   bool Count() {
     SqlQuery row = Bound(Sql().count, int64_t{query_.count_up_to} + 1);
@@ -275,11 +255,11 @@ class Search {
 
 }  // namespace
 
-std::vector<std::string> ArchiveQueryStatements() {
+std::vector<std::string> ArchiveQueryStatements(SqlConnection::Engine engine) {
   std::vector<std::string> all;
   for (const bool text : {false, true}) {
     for (const With with : {With::kAll, With::kBare, With::kFull}) {
-      const Statement& statement = StatementFor(text, with);
+      const Statement& statement = StatementFor(engine, text, with);
       all.insert(all.end(), {statement.forward, statement.backward, statement.count});
     }
   }

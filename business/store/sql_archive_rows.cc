@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "business/store/sql_archive_text.h"
+
 namespace business {
 
 using runtime::Result;
@@ -61,11 +63,7 @@ Result<std::optional<int64_t>> FindArchiveRow(SqlConnection& connection,
 
 int64_t RemoveArchiveRows(SqlConnection& connection, const ArchiveRecord& archive, int64_t first,
                           int64_t last) {
-  if (!connection.Query(kForgetArchiveText)
-           .Bind(1, first)
-           .Bind(2, last)
-           .Bind(3, archive.RowId(archive.indexed))
-           .Run() ||
+  if (!ArchiveTextOf(connection).forget(connection, first, last, archive.RowId(archive.indexed)) ||
       !connection.Query("DELETE FROM archive_row WHERE id >= ?1 AND id <= ?2")
            .Bind(1, first)
            .Bind(2, last)

@@ -42,19 +42,12 @@ runtime::Result<std::optional<int64_t>> FindArchiveRow(SqlConnection& connection
                                                        const ArchiveRecord& archive,
                                                        std::string_view id);
 
-// archive_text keeps no copy of what it indexed and has to be told when it goes: rows of an archive
-// with ?1 <= id <= ?2, of which those up to ?3 are indexed.
-inline constexpr std::string_view kForgetArchiveText =
-    "INSERT INTO archive_text (archive_text, rowid, body, with_bare) "
-    "SELECT 'delete', id, body, with_bare FROM archive_row "
-    "WHERE id >= ?1 AND id <= min(?2, ?3) AND body IS NOT NULL";
-
 // All rows with first <= id <= last, and their words. Returns how many, or -1: LastError().
 int64_t RemoveArchiveRows(SqlConnection& connection, const ArchiveRecord& archive, int64_t first,
                           int64_t last);
 
 // What a query may run, for tests of the plans.
-std::vector<std::string> ArchiveQueryStatements();
+std::vector<std::string> ArchiveQueryStatements(SqlConnection::Engine engine);
 
 runtime::Result<ArchivePage> QueryArchive(SqlConnection& connection, std::string_view owner,
                                           const ArchiveQuery& query);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "business/store/sql_archive_rows.h"
+#include "business/store/sql_archive_text.h"
 #include "business/store/sql_owner_store.h"
 #include "business/store/text_list.h"
 
@@ -120,13 +121,8 @@ Result<bool> IndexSome(SqlConnection& connection, const std::string& owner) {
   if (!*archive || (*archive)->indexed >= (*archive)->position) return true;
   const ArchiveRecord& record = **archive;
   const int64_t to = std::min(record.indexed + kIndexedAtOnce, record.position);
-  if (!connection
-           .Query("INSERT INTO archive_text (rowid, body, with_bare) "
-                  "SELECT id, body, with_bare FROM archive_row "
-                  "WHERE id > ?1 AND id <= ?2 AND body IS NOT NULL")
-           .Bind(1, record.RowId(record.indexed))
-           .Bind(2, record.RowId(to))
-           .Run() ||
+  if (!ArchiveTextOf(connection)
+           .index(connection, record.id, record.RowId(record.indexed), record.RowId(to)) ||
       !connection.Query("UPDATE archive SET indexed = ?2 WHERE id = ?1")
            .Bind(1, record.id)
            .Bind(2, to)
@@ -156,11 +152,8 @@ Result<ArchiveStore::Change> ReplaceRow(SqlConnection& connection, const Jid& ow
   const auto row = FindArchiveRow(connection, **archive, id);
   if (!row) return row.error();
   if (!*row) return Change::kMissing;
-  if (!connection.Query(kForgetArchiveText)
-           .Bind(1, **row)
-           .Bind(2, **row)
-           .Bind(3, (*archive)->RowId((*archive)->indexed))
-           .Run() ||
+  if (!ArchiveTextOf(connection)
+           .forget(connection, **row, **row, (*archive)->RowId((*archive)->indexed)) ||
       !connection
            .Query(
                "UPDATE archive_row SET bytes = ?2, body = NULL, flags = flags | ?3 WHERE id = ?1")
@@ -216,14 +209,15 @@ Result<uint32_t> RemoveFirst(SqlConnection& connection, const ArchiveRecord& arc
                              int64_t before_ms, uint32_t limit) {
   int64_t first = 0, last = 0;
   {
-    SqlQuery row = connection
-                       .Query(
-                           "SELECT min(id), max(id) FROM (SELECT id, stamp FROM archive_row "
-                           "WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?4) WHERE stamp < ?3")
-                       .Bind(1, archive.RowId(0))
-                       .Bind(2, archive.RowId(archive.position))
-                       .Bind(3, before_ms)
-                       .Bind(4, int64_t{limit});
+    SqlQuery row =
+        connection
+            .Query(
+                "SELECT min(id), max(id) FROM (SELECT id, stamp FROM archive_row "
+                "WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?4) AS first WHERE stamp < ?3")
+            .Bind(1, archive.RowId(0))
+            .Bind(2, archive.RowId(archive.position))
+            .Bind(3, before_ms)
+            .Bind(4, int64_t{limit});
     if (!row.Step()) return connection.LastError();
     if (row.IsNull(0)) return 0u;
     first = row.Int(0);
@@ -245,9 +239,11 @@ bool NoteOldest(SqlConnection& connection, const ArchiveRecord& archive) {
       .Run();
 }
 
-Result<std::optional<ArchiveRecord>> PickArchive(SqlConnection& connection, std::string_view sql,
-                                                 int64_t before_ms) {
-  SqlQuery row = connection.Query(sql).Bind(1, before_ms);
+// Nobody inserts into it meanwhile: in PostgreSQL, where a sweep is no turn of its own, the row is
+// locked.
+Result<std::optional<ArchiveRecord>> PickArchive(SqlConnection& connection, std::string_view sqlite,
+                                                 std::string_view postgres, int64_t before_ms) {
+  SqlQuery row = connection.Query(sqlite, postgres).Bind(1, before_ms);
   if (row.Step()) {
     return std::optional(
         ArchiveRecord{.id = row.Int(0), .position = row.Int(1), .indexed = row.Int(2)});
@@ -259,8 +255,11 @@ Result<std::optional<ArchiveRecord>> PickArchive(SqlConnection& connection, std:
 Result<uint32_t> SweepErased(SqlConnection& connection, uint32_t limit) {
   uint32_t removed = 0;
   while (removed < limit) {
-    const auto archive = PickArchive(
-        connection, "SELECT id, position, indexed, ?1 FROM archive WHERE owner IS NULL LIMIT 1", 0);
+    constexpr std::string_view kErased =
+        "SELECT id, position, indexed, ?1 FROM archive WHERE owner IS NULL LIMIT 1";
+    constexpr std::string_view kErasedLocked =
+        "SELECT id, position, indexed, ?1 FROM archive WHERE owner IS NULL LIMIT 1 FOR UPDATE";
+    const auto archive = PickArchive(connection, kErased, kErasedLocked, 0);
     if (!archive) return archive.error();
     if (!*archive) break;
     const Result<uint32_t> some = RemoveFirst(connection, **archive, INT64_MAX, limit - removed);
@@ -278,11 +277,13 @@ Result<uint32_t> SweepErased(SqlConnection& connection, uint32_t limit) {
 Result<uint32_t> SweepOld(SqlConnection& connection, int64_t before_ms, uint32_t limit) {
   uint32_t removed = 0;
   while (removed < limit) {
-    const auto archive = PickArchive(connection,
-                                     "SELECT id, position, indexed FROM archive "
-                                     "INDEXED BY archive_by_oldest WHERE oldest < ?1 "
-                                     "ORDER BY oldest LIMIT 1",
-                                     before_ms);
+    constexpr std::string_view kOld =
+        "SELECT id, position, indexed FROM archive INDEXED BY archive_by_oldest "
+        "WHERE oldest < ?1 ORDER BY oldest LIMIT 1";
+    constexpr std::string_view kOldLocked =
+        "SELECT id, position, indexed FROM archive WHERE oldest < ?1 "
+        "ORDER BY oldest LIMIT 1 FOR UPDATE";
+    const auto archive = PickArchive(connection, kOld, kOldLocked, before_ms);
     if (!archive) return archive.error();
     if (!*archive) break;
     const Result<uint32_t> some = RemoveFirst(connection, **archive, before_ms, limit - removed);

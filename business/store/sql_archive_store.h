@@ -31,11 +31,12 @@ class SqlArchiveStore : public ArchiveStore {
   runtime::Task<runtime::Result<Change>> Erase(xmpp::Jid owner) override;
   runtime::Task<runtime::Result<uint32_t>> Sweep(int64_t before_ms, uint32_t limit) override;
 
- private:
-  runtime::Task<runtime::Result<bool>> IndexText(std::string owner);
-
+ protected:
   SqlDatabase* const database_;
   runtime::EventLoop* const loop_;
+
+ private:
+  runtime::Task<runtime::Result<bool>> IndexText(std::string owner);
 };
 
 }  // namespace business

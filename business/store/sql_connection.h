@@ -19,6 +19,7 @@ class SqlStatement {
   virtual bool BindBlob(int parameter, std::string_view bytes) = 0;
   enum class Stepped { kRow, kEnd, kFailed };
   virtual Stepped Step() = 0;
+  virtual bool Send() = 0;
   virtual std::string Text(int column) const = 0;
   virtual int64_t Int(int column) const = 0;
   virtual bool IsNull(int column) const = 0;
@@ -65,6 +66,12 @@ class SqlQuery {
     }
     return ok();
   }
+  // Run for who needs no answer: it need not wait for one, and a failure may come with a later
+  // statement.
+  bool Send() {
+    ok_ = ok_ && statement_->Send();
+    return ok_;
+  }
   bool ok() const { return ok_; }
 
   // Columns from 0. SQL NULL reads as "" or 0.
@@ -81,11 +88,15 @@ class SqlQuery {
 class SqlConnection {
  public:
   virtual ~SqlConnection() = default;
-  // `sql` is prepared once and kept: give it constants only. Parameters are ?1, ?2 … for every
-  // engine.
+  enum class Engine { kSqlite, kPostgres };
+  virtual Engine engine() const = 0;
+  // `sql` is prepared once and kept: give it constants only. As SQLite reads it: PostgreSQL's
+  // connection has parameters ?1, ?2 … by its own names and leaves INDEXED BY out.
   virtual SqlQuery Query(std::string_view sql) = 0;
   // Where the engines' dialects part.
-  virtual SqlQuery Query(std::string_view sqlite, std::string_view postgres) = 0;
+  SqlQuery Query(std::string_view sqlite, std::string_view postgres) {
+    return Query(engine() == Engine::kSqlite ? sqlite : postgres);
+  }
   // Rows that the newest INSERT, UPDATE or DELETE changed.
   virtual int64_t Changes() const = 0;
   // The newest failure, told by what the caller can do (design R4).

@@ -14,9 +14,11 @@ using xmpp::BareJid;
 namespace {
 
 Result<OfflineCount> CountOf(SqlConnection& connection, int64_t owner) {
-  SqlQuery row =
-      connection.Query("SELECT count(*), coalesce(sum(size), 0) FROM offline WHERE owner = ?1")
-          .Bind(1, owner);
+  SqlQuery row = connection
+                     .Query(
+                         "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM offline "
+                         "WHERE owner = ?1")
+                     .Bind(1, owner);
   if (!row.Step()) return connection.LastError();
   return OfflineCount{.messages = static_cast<uint32_t>(row.Int(0)),
                       .bytes = static_cast<uint64_t>(row.Int(1))};
@@ -82,7 +84,7 @@ Task<Result<std::vector<OfflineMessage>>> SqlOfflineStore::Read(BareJid account,
         SqlQuery row = connection
                            .Query(
                                "SELECT f.id, f.effect, f.bytes, f.stamp, f.flags "
-                               "FROM owner o CROSS JOIN offline f INDEXED BY offline_by_owner "
+                               "FROM owner o JOIN offline f INDEXED BY offline_by_owner "
                                "ON f.owner = o.id "
                                "WHERE o.jid = ?1 AND f.id > ?2 ORDER BY f.id LIMIT ?3")
                            .Bind(1, account.ToString())

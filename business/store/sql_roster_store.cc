@@ -1,6 +1,7 @@
 #include "business/store/sql_roster_store.h"
 
 #include <algorithm>
+#include <ctime>
 #include <map>
 #include <utility>
 
@@ -78,10 +79,11 @@ Result<Versions> ReadVersions(SqlConnection& connection, int64_t owner) {
 Result<int64_t> RaiseVersion(SqlConnection& connection, int64_t owner) {
   SqlQuery row = connection
                      .Query(
-                         "INSERT INTO roster VALUES (?1, unixepoch(), unixepoch()) "
-                         "ON CONFLICT (owner) DO UPDATE SET version = version + 1 "
+                         "INSERT INTO roster (owner, version, oldest) VALUES (?1, ?2, ?2) "
+                         "ON CONFLICT (owner) DO UPDATE SET version = roster.version + 1 "
                          "RETURNING version")
-                     .Bind(1, owner);
+                     .Bind(1, owner)
+                     .Bind(2, static_cast<int64_t>(std::time(nullptr)));
   if (!row.Step()) return connection.LastError();
   return row.Int(0);
 }
@@ -132,7 +134,7 @@ bool RemoveItem(SqlConnection& connection, int64_t owner, const std::string& con
              .Bind(1, owner)
              .Bind(2, forgotten)
              .Run() &&
-         connection.Query("UPDATE roster SET oldest = max(oldest, ?2) WHERE owner = ?1")
+         connection.Query("UPDATE roster SET oldest = ?2 WHERE owner = ?1 AND oldest < ?2")
              .Bind(1, owner)
              .Bind(2, forgotten)
              .Run();

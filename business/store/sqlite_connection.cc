@@ -54,6 +54,11 @@ class SqliteConnection::Statement : public SqlStatement {
     connection_->Note(code);
     return Stepped::kFailed;
   }
+  bool Send() override {
+    Stepped stepped = Step();
+    while (stepped == Stepped::kRow) stepped = Step();
+    return stepped == Stepped::kEnd;
+  }
   std::string Text(int column) const override {
     const void* bytes = sqlite3_column_blob(statement_, column);
     const int size = sqlite3_column_bytes(statement_, column);

@@ -32,7 +32,8 @@ class SqliteConnection : public SqlConnection {
   SqliteConnection& operator=(const SqliteConnection&) = delete;
 
   SqlQuery Query(std::string_view sql) override;
-  SqlQuery Query(std::string_view sqlite, std::string_view) override { return Query(sqlite); }
+  using SqlConnection::Query;
+  Engine engine() const override { return Engine::kSqlite; }
   // Several statements, not kept.
   bool Execute(const std::string& sql);
   int64_t Changes() const override;

@@ -4,16 +4,6 @@
 
 #include <utility>
 
-#include "business/store/sql_account_data_store.h"
-#include "business/store/sql_account_store.h"
-#include "business/store/sql_archive_store.h"
-#include "business/store/sql_domain_store.h"
-#include "business/store/sql_generation_store.h"
-#include "business/store/sql_offline_store.h"
-#include "business/store/sql_owner_store.h"
-#include "business/store/sql_pubsub_store.h"
-#include "business/store/sql_roster_store.h"
-
 namespace business {
 
 using runtime::Error;
@@ -51,42 +41,6 @@ Result<std::unique_ptr<Store>> SqliteStore::Open(SqliteDatabase::Options options
 
 SqliteStore::~SqliteStore() {
   if (checker_.joinable()) checker_.join();
-}
-
-std::unique_ptr<AccountStore> SqliteStore::Accounts(EventLoop* loop) {
-  return std::make_unique<SqlAccountStore>(database_.get(), loop);
-}
-
-std::unique_ptr<cluster::GenerationStore> SqliteStore::Generations(EventLoop* loop) {
-  return std::make_unique<SqlGenerationStore>(database_.get(), loop);
-}
-
-std::unique_ptr<OwnerStore> SqliteStore::Owners(EventLoop* loop) {
-  return std::make_unique<SqlOwnerStore>(database_.get(), loop);
-}
-
-std::unique_ptr<RosterStore> SqliteStore::Rosters(EventLoop* loop) {
-  return std::make_unique<SqlRosterStore>(database_.get(), loop);
-}
-
-std::unique_ptr<OfflineStore> SqliteStore::Offline(EventLoop* loop) {
-  return std::make_unique<SqlOfflineStore>(database_.get(), loop);
-}
-
-std::unique_ptr<ArchiveStore> SqliteStore::Archives(EventLoop* loop) {
-  return std::make_unique<SqlArchiveStore>(database_.get(), loop);
-}
-
-std::unique_ptr<AccountDataStore> SqliteStore::AccountData(EventLoop* loop) {
-  return std::make_unique<SqlAccountDataStore>(database_.get(), loop);
-}
-
-std::unique_ptr<PubsubStore> SqliteStore::Pubsub(EventLoop* loop) {
-  return std::make_unique<SqlPubsubStore>(database_.get(), loop);
-}
-
-std::unique_ptr<DomainStore> SqliteStore::Domains(EventLoop* loop) {
-  return std::make_unique<SqlDomainStore>(database_.get(), loop);
 }
 
 Task<Result<Store::Report>> SqliteStore::Check(EventLoop* loop) {

@@ -25,10 +25,12 @@ namespace business {
 class Store {
  public:
   struct Options {
-    std::string url;  // sqlite:PATH
+    std::string url;       // sqlite:PATH, postgresql://…
+    std::string password;  // of PostgreSQL; empty: what libpq finds by itself
     std::chrono::milliseconds commit_delay{2};
     uint32_t commit_batch = 512;
     uint32_t queue = 20000;  // writes waiting, reads waiting
+    uint32_t readers = 4;    // connections that read (PostgreSQL); one more writes
   };
   // Start-up only: blocks. The error is a sentence for people.
   static runtime::Result<std::unique_ptr<Store>> Open(const Options& options);

@@ -4,6 +4,11 @@
 
 namespace business {
 
+bool StoreOperation::RunTogether(SqlConnection& connection, std::span<StoreOperation* const> all) {
+  return std::all_of(all.begin(), all.end(),
+                     [&](StoreOperation* operation) { return operation->Run(connection); });
+}
+
 void AnswerOnLoops(std::vector<StoreOperationPtr> operations) {
   std::stable_sort(operations.begin(), operations.end(),
                    [](const StoreOperationPtr& a, const StoreOperationPtr& b) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,8 +34,16 @@ class StoreOperation {
   virtual void Fail(const runtime::Error& error) = 0;
   virtual void Answer() = 0;
 
+  // Operations of one kind that follow each other may run as one, where the engine does better so.
+  // nullptr: it runs alone.
+  virtual const void* kind() const { return nullptr; }
+  // `all` are of this one's kind, itself the first. False: one of them failed, all are to be
+  // undone.
+  virtual bool RunTogether(SqlConnection& connection, std::span<StoreOperation* const> all);
+
   runtime::EventLoop* const loop;
   const StoreOwners owners;
+  int attempts = 0;  // that were undone for reasons that pass; the store thread's
   const std::chrono::steady_clock::time_point asked = std::chrono::steady_clock::now();
 };
 

@@ -1,0 +1,32 @@
+// Store on PostgreSQL, shared by the servers of many hosts.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "business/store/postgres_database.h"
+#include "business/store/sql_store.h"
+
+namespace business {
+
+class PostgresStore : public SqlStore {
+ public:
+  static runtime::Result<std::unique_ptr<Store>> Open(PostgresDatabase::Options options);
+  ~PostgresStore() override;
+
+  std::unique_ptr<ArchiveStore> Archives(runtime::EventLoop* loop) override;
+  runtime::Task<runtime::Result<Report>> Check(runtime::EventLoop* loop) override;
+
+ private:
+  explicit PostgresStore(std::unique_ptr<PostgresDatabase> database)
+      : database_(std::move(database)) {}
+
+  SqlDatabase* database() override { return database_.get(); }
+
+  std::unique_ptr<PostgresDatabase> database_;
+  std::thread checker_;  // the newest check
+  std::atomic<bool> checking_{false};
+};
+
+}  // namespace business
