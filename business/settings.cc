@@ -69,6 +69,8 @@ void ReadAuth(const Config& config, Settings* s) {
 void ReadStores(const Config& config, Settings* s) {
   const auto& store = config.store();
   s->store.url = store.url();
+  s->store.password = store.password();
+  s->store.readers = store.readers();
   s->store.commit_delay = Settings::Ms(store.commit_delay());
   s->store.commit_batch = store.commit_batch();
   s->store.queue = store.queue();

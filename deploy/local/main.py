@@ -12,6 +12,7 @@ import time
 import build
 import control
 import pki
+import postgres
 import probe
 from settings import PORTS, Settings
 
@@ -46,6 +47,7 @@ def up(arguments):
     if os.path.exists(settings.path):
         settings.internal = Settings.load(data).internal
     settings.domain, settings.managers, settings.business = arguments.domain, arguments.managers, arguments.business
+    settings.store = arguments.store
     settings.restart, settings.preset = not arguments.no_restart, arguments.preset
     assignments = list(arguments.set)
     if arguments.config:
@@ -55,6 +57,8 @@ def up(arguments):
         error = settings.apply_set(assignment)
         if error:
             fail(error, 64)
+    if settings.store == "postgres":
+        postgres.ensure_packages()
     if not arguments.no_build:
         build.build(settings.preset, ["connmgr", "business", "xylemctl"])
     settings.save()
@@ -231,6 +235,8 @@ def parser():
     sub.add_argument("--business", type=int, default=2)
     sub.add_argument("--component-hosts", type=int, default=0)
     sub.add_argument("--gateways", type=int, default=0)
+    sub.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite",
+                     help="where accounts and messages are kept; postgres starts one for this cluster")
     sub.add_argument("--domain", default="localhost")
     sub.add_argument("--config", help="file with one key=value a line, as --set takes them")
     sub.add_argument("--set", action="append", default=[], metavar="key=value",

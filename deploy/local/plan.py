@@ -7,6 +7,7 @@ import sys
 import build
 import haproxy
 import pki
+import postgres
 from yaml_text import to_yaml
 
 # sun_path holds 107 bytes; a longer data directory uses TCP for Redis.
@@ -44,12 +45,13 @@ def make(settings):
     secrets["tickets"] = pki.ticket_keys(keys)
 
     redis = redis_process(settings)
-    business = [business_process(settings, i + 1, redis, secrets) for i in range(settings.business)]
+    store, databases = store_of(settings, keys)
+    business = [business_process(settings, i + 1, redis, store, secrets) for i in range(settings.business)]
     managers = [manager_process(settings, i + 1, redis, business, tls, secrets)
                 for i in range(settings.managers)]
     proxy = haproxy_process(settings, managers, business)
     settings.save()
-    return [redis, *business, *managers, proxy]
+    return [redis, *databases, *business, *managers, proxy]
 
 
 def redis_process(settings):
@@ -69,20 +71,33 @@ def redis_process(settings):
                    addresses={"redis": f"127.0.0.1:{port}", "client": address})
 
 
+def store_of(settings, keys):
+    """The `store` of a business server's configuration, and the processes that it needs."""
+    if settings.store == "sqlite":
+        return {"url": "sqlite:" + os.path.join(settings.data, "store", "xylem.db")}, []
+    directory = os.path.join(settings.data, "postgres")
+    password = pki.secret(keys, "postgres")
+    port = settings.port_of("postgres")
+    postgres.make_data(directory, pki.read(password))
+    process = Process("postgres", "postgres", postgres.command(directory, port), f"tcp:127.0.0.1:{port}",
+                      addresses={"postgres": f"127.0.0.1:{port}"})
+    return {"url": f"postgresql://xylem@127.0.0.1:{port}/postgres", "password_file": password}, [process]
+
+
 def loops(settings):
     """Event loops of each of our processes: the cores are shared between them."""
     cores = os.cpu_count() or 1
     return max(1, cores // max(1, settings.managers + settings.business))
 
 
-def business_process(settings, number, redis, secrets):
+def business_process(settings, number, redis, store, secrets):
     ident = f"business-{number}"
     rpc, http = settings.port_of(f"{ident}.rpc"), settings.port_of(f"{ident}.http")
     config = {
         "loops": loops(settings),
         "domains": [settings.domain],
         "listen": {"rpc": f"127.0.0.1:{rpc}"},
-        "store": {"url": "sqlite:" + os.path.join(settings.data, "store", "xylem.db")},
+        "store": store,
         "redis": {"addresses": [redis.addresses["client"]]},
         "admin": {"http": f"127.0.0.1:{http}"},
         "cluster_secret_file": secrets["cluster"],

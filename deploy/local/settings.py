@@ -21,6 +21,7 @@ class Settings:
         self.domain = values.get("domain", "localhost")
         self.managers = values.get("managers", 2)
         self.business = values.get("business", 2)
+        self.store = values.get("store", "sqlite")
         self.preset = values.get("preset", "release")
         self.restart = values.get("restart", True)
         self.config = values.get("config", "")

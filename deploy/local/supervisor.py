@@ -16,8 +16,8 @@ import urllib.request
 import plan
 from settings import Settings
 
-STOP_ORDER = ["haproxy", "connmgr", "business", "redis"]
-STOP_DEADLINE = {"haproxy": 3, "connmgr": 65, "business": 15, "redis": 10}
+STOP_ORDER = ["haproxy", "connmgr", "business", "redis", "postgres"]
+STOP_DEADLINE = {"haproxy": 3, "connmgr": 65, "business": 15, "redis": 10, "postgres": 20}
 
 
 class Child:
@@ -89,7 +89,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: loop.create_task(self.stop()))
         deadline = time.monotonic() + 30
-        for tiers in (["redis"], ["business"], ["connmgr", "haproxy"]):
+        for tiers in (["redis", "postgres"], ["business"], ["connmgr", "haproxy"]):
             group = [c for c in self.children.values() if c.spec["tier"] in tiers]
             for child in group:
                 await self.start_child(child)

@@ -24,14 +24,16 @@ class Cluster:
     """A context manager; `status` is what ./xylem status --json says. Leaving it raises Unsound when a
     process crashed, or ended with an exit code, or wrote a sanitizer's report, whatever the test saw."""
 
+    store = "sqlite"  # of those that do not say: ./xylem test --store
     standing = []  # clusters that outlive one test: the suite leaves them (leave_standing)
 
-    def __init__(self, managers=2, business=2, domain="localhost", sets=(), restart=True, preset="dev", keep=False):
+    def __init__(self, managers=2, business=2, domain="localhost", sets=(), restart=True, preset="dev", keep=False,
+                 store=""):
         self.data = tempfile.mkdtemp(prefix="xylem-test-")
         self.keep = keep
         self.domain = domain
         self.arguments = ["--managers", str(managers), "--business", str(business), "--domain", domain,
-                          "--preset", preset, "--no-build"]
+                          "--preset", preset, "--no-build", "--store", store or Cluster.store]
         for assignment in ("ports.c2s=0", "ports.c2s_tls=0", "ports.admin=0", *sets):
             self.arguments += ["--set", assignment]
         if not restart:

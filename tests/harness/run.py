@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "deploy", "local"))
 
 import build  # pylint: disable=wrong-import-position
 import packages  # pylint: disable=wrong-import-position
+import postgres  # pylint: disable=wrong-import-position
 import sanitizers  # pylint: disable=wrong-import-position
 from cluster import Cluster, Unsound, leave_standing  # pylint: disable=wrong-import-position
 from scenario import Mismatch, Play, Stage  # pylint: disable=wrong-import-position
@@ -49,6 +50,7 @@ class Tally:
 
 
 def unit(tally, preset):
+    packages.ensure(postgres.PACKAGES)
     build.build(preset)
     result = subprocess.run([*sanitizers.prefix(preset), "ctest", "--test-dir", build.preset_dir(preset),
                              "--output-on-failure", "-j", "2"], env=sanitizers.environment(), check=False)
@@ -200,7 +202,9 @@ def main(arguments):
     parser.add_argument("suite", nargs="?", default="", choices=["", *SUITES])
     parser.add_argument("argument", nargs="*", help="part of a test's name; for fuzz: seconds a target")
     parser.add_argument("--preset", default="dev")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite", help="of the clusters")
     options = parser.parse_args(arguments)
+    Cluster.store = options.store
     tally = Tally()
     begin = time.monotonic()
     for name in [options.suite] if options.suite else DEFAULT:
