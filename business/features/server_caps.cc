@@ -21,19 +21,20 @@ constexpr std::string_view kHash = "sha-1";  // §5.1: the one that has to be su
 // The answers do not change once all features are there.
 class Caps {
  public:
-  explicit Caps(std::shared_ptr<const DiscoAnswers> answers) : answers_(std::move(answers)) {}
+  explicit Caps(const std::shared_ptr<const DiscoAnswers>& answers) : answers_(answers) {}
 
-  const DiscoAnswers& answers() const { return *answers_; }
+  std::shared_ptr<const DiscoAnswers> answers() const { return answers_.lock(); }
   const std::string& Ver() {
     if (!ver_.empty()) return ver_;
-    const auto text = CapsString(answers_->server);
+    const auto text = CapsString(answers()->server);
     const auto ver = text ? CapsVer(kHash, *text) : std::nullopt;
     ver_ = ver.value_or(std::string());
     return ver_;
   }
 
  private:
-  const std::shared_ptr<const DiscoAnswers> answers_;
+  // The answers hold this one's extension. Whoever asks it holds them.
+  const std::weak_ptr<const DiscoAnswers> answers_;
   std::string ver_;
 };
 
@@ -51,7 +52,8 @@ std::string Announcement(Caps& caps) {
 Task<std::optional<DiscoPart>> AtNode(std::shared_ptr<Caps> caps, std::string node) {
   if (node.empty() || node != std::string(kNode) + "#" + caps->Ver()) co_return std::nullopt;
   std::vector<Element> children;
-  for (const Element* child : caps->answers().server.Elements()) children.push_back(*child);
+  const auto answers = caps->answers();
+  for (const Element* child : answers->server.Elements()) children.push_back(*child);
   co_return DiscoPart(std::move(children));
 }
 
@@ -61,7 +63,7 @@ Feature ServerCaps(std::shared_ptr<const DiscoAnswers> answers) {
   Feature feature;
   feature.name = "server_caps";
   feature.specs = {{.xep = 115, .version = "1.6.0"}};
-  const auto caps = std::make_shared<Caps>(std::move(answers));
+  const auto caps = std::make_shared<Caps>(answers);
   feature.stream_features = {[caps] { return Announcement(*caps); }};
   feature.disco_extensions = {
       {.addressee = Addressee::kServer,
