@@ -30,6 +30,7 @@ BusinessLoop::BusinessLoop(runtime::EventLoop* loop, const Shared& shared)
       rosters_(&shard_, {.keep = shared.settings->cache_time}),
       features_(AllFeatures({.domains = shared.settings->domains,
                              .shard = &shard_,
+                             .history = shared.settings->history,
                              .pep = shared.settings->pep,
                              .service = shared.settings->service,
                              .command_sealer = CommandSealer(*shared.settings)})),

@@ -94,6 +94,9 @@ void Server::StartWatches() {
     readiness_ = std::make_unique<ReadinessWatch>(loop, &first.redis(), &first.account_store(),
                                                   &health_);
     readiness_->Start();
+    archive_sweeper_ = std::make_unique<ArchiveSweeper>(
+        loop, store_->Archives(loop),
+        ArchiveSweeper::Options{.retention = settings_.history.retention});
   });
 }
 
@@ -235,6 +238,7 @@ void Server::Leave() {
   }
   admin_loop_.RunOn(0, [this] { admin_.reset(); });
   loops_.RunOn(0, [this] {
+    archive_sweeper_.reset();
     readiness_.reset();
     lease_.reset();
     keeper_.reset();

@@ -8,6 +8,7 @@
 
 #include "business/admin/admin_service.h"
 #include "business/business_loop.h"
+#include "business/history/archive_sweeper.h"
 #include "business/readiness_watch.h"
 #include "business/settings.h"
 #include "lib/cluster/business_lease.h"
@@ -67,6 +68,7 @@ class Server {
   std::unique_ptr<cluster::Reaper> reaper_;
   std::unique_ptr<cluster::BusinessLease> lease_;
   std::unique_ptr<ReadinessWatch> readiness_;
+  std::unique_ptr<ArchiveSweeper> archive_sweeper_;
   // Health and metrics are told even if a loop is stuck.
   runtime::LoopGroup admin_loop_;
   std::unique_ptr<runtime::AdminServer> admin_;

@@ -83,6 +83,19 @@ void ReadStores(const Config& config, Settings* s) {
   s->redis.command_deadline = Settings::Ms(redis.command_deadline());
 }
 
+void ReadHistory(const Config& config, HistoryOptions* options) {
+  const auto& archive = config.archive();
+  options->archive = archive.enabled();
+  options->preferences = archive.preferences();
+  options->retention = std::chrono::milliseconds(archive.retention());
+  options->page = std::min(archive.page(), archive.page_max());
+  options->page_max = archive.page_max();
+  options->count_up_to = archive.count_up_to();
+  const auto& offline = config.offline();
+  options->offline = offline.enabled();
+  options->offline_limits = {.messages = offline.messages(), .bytes = offline.bytes()};
+}
+
 void ReadPep(const Config& config, PepOptions* options) {
   const auto& pep = config.pep();
   options->rules.max_nodes = pep.nodes();
@@ -112,6 +125,7 @@ std::vector<std::string> Settings::Read(const Config& config, Settings* settings
   ReadRpc(config, settings, &errors);
   ReadAuth(config, settings);
   ReadStores(config, settings);
+  ReadHistory(config, &s.history);
   ReadPep(config, &s.pep);
   ReadService(config, &s.service, &errors);
   s.service.administrators = s.administrators;

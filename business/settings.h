@@ -8,6 +8,7 @@
 
 #include "business/auth/authenticator.h"
 #include "business/features/service_options.h"
+#include "business/history/history_options.h"
 #include "business/pep/pep_options.h"
 #include "business/store/store.h"
 #include "lib/runtime/admin_server.h"
@@ -36,6 +37,7 @@ struct Settings {
   uint32_t hash_queue = 256;
   uint32_t resources = 50;
   bool replace = true;
+  HistoryOptions history;
   PepOptions pep;
   Ms lease{10000};
   Ms reap_interval{1000};

@@ -26,6 +26,11 @@
 #include "business/features/software_version.h"
 #include "business/features/spam_report.h"
 #include "business/features/vcard_temp.h"
+#include "business/history/archive_preferences.h"
+#include "business/history/archive_queries.h"
+#include "business/history/message_archive.h"
+#include "business/history/offline_messages.h"
+#include "business/history/retraction.h"
 #include "business/message/stanza_ids.h"
 #include "business/pep/entity_caps.h"
 #include "business/pep/pep.h"
@@ -34,6 +39,19 @@
 namespace business {
 
 namespace {
+
+// What is kept of messages. Behind whatever refuses one: that is in no archive (XEP-0313 §5).
+void AddHistory(const FeatureWorld& world, std::vector<Feature>* features) {
+  const HistoryOptions& options = world.history;
+  if (options.archive) {
+    auto preferences = std::make_shared<ArchivePreferencesCache>(world.shard);
+    features->push_back(MessageArchive(world.shard, std::move(preferences), options));
+    features->push_back(ArchiveQueries(world.shard, options));
+    if (options.preferences) features->push_back(ArchivePreferencesIq(world.shard));
+    features->push_back(Retraction());
+  }
+  if (options.offline) features->push_back(OfflineMessages(world.shard, options));
+}
 
 // Nodes of accounts, and who wants to hear of them.
 void AddPep(const FeatureWorld& world, const std::shared_ptr<PersonalNodes>& nodes,
@@ -87,6 +105,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   // First among those that handle messages for an account: what is archived, copied or pushed later
   // carries the id, and no forged one.
   features.push_back(StanzaIds(world.domains));
+  AddHistory(world, &features);
   AddPep(world, nodes, &features);
   *answers = DiscoAnswers::Of(features);
   return features;

@@ -7,6 +7,7 @@
 
 #include "business/feature.h"
 #include "business/features/service_options.h"
+#include "business/history/history_options.h"
 #include "business/pep/pep_options.h"
 
 namespace cluster {
@@ -23,6 +24,7 @@ struct FeatureWorld {
   // Stores, registry, links. Complete only once the first stanza is handled: a feature keeps the
   // pointer and looks nothing up while it is made.
   Shard* shard = nullptr;
+  HistoryOptions history = {};
   PepOptions pep = {};
   ServiceOptions service = {};
   // Under a key of its own: what clients keep for commands must never open as anything else.

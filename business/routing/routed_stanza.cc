@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "business/message/kept_message.h"
 #include "business/routing/feature_set.h"
 #include "business/routing/sender_reply.h"
 #include "business/routing/stanza_class.h"
@@ -79,10 +80,25 @@ void RoutedStanza::OnStage(Stage stage, StageVerdict verdict) {
     Finish();
   } else if (stage == Stage::kFromClient) {
     RunStages(Stage::kToAccount);
+  } else if (stage == Stage::kToAccount && event_.kept) {
+    event_.kept->WhenDecided([self = Me()] { self->OnKeptDecided(); });
   } else {
-    if (times_) times_->looking = Clock::now();
-    LookUp();
+    StartLookUp();
   }
+}
+
+void RoutedStanza::OnKeptDecided() {
+  if (Abandoned()) return;
+  if (event_.kept->by_anybody()) {
+    Become(State::kStoreWanted);
+  } else {
+    StartLookUp();
+  }
+}
+
+void RoutedStanza::StartLookUp() {
+  if (times_) times_->looking = Clock::now();
+  LookUp();
 }
 
 void RoutedStanza::OnLookedUp() {

@@ -22,6 +22,7 @@ class RoutedStanza final : public Submission, public AccountDelivery {
                const cluster::ClusterId& id);
 
   void Prepare() override;
+  void Store() override { RunStages(Stage::kStore); }
   void Issue() override { Send(); }
   void Retry() override;
   void Reply() override;
@@ -43,6 +44,9 @@ class RoutedStanza final : public Submission, public AccountDelivery {
   std::shared_ptr<RoutedStanza> Me();
   void RunStages(Stage stage);
   void OnStage(Stage stage, StageVerdict verdict);
+  void OnKeptDecided();
+  // Behind the commit: who becomes available after it finds the message in the archive.
+  void StartLookUp();
   void OnNobody(StageVerdict verdict);
   void Bounce(xmpp::StanzaError error);
   void Finish();

@@ -63,6 +63,12 @@ class Session : public std::enable_shared_from_this<Session> {
   bool accept_soon = false;  // the newest Submit said that Accepted is waited for
   bool accepted_pending = false;  // is in the list of those that are told at the end of the turn
 
+  // Offline messages (XEP-0160): taken since it became available; and up to where the client has
+  // read its archive, whose messages it needs no second time.
+  bool offline_taken = false;
+  int64_t archive_read_ms = 0;   // stamp of the newest row it was given, 0: none
+  std::string archive_read_ids;  // of the rows of that stamp, 16 bytes each
+
   // The last gap that was told, see SessionService.
   uint64_t gap_expected = 0;
   uint64_t gap_told_ms = 0;
