@@ -8,6 +8,7 @@
 #include "business/features/block_lists.h"
 #include "business/features/blocking.h"
 #include "business/features/bookmarks.h"
+#include "business/features/carbons.h"
 #include "business/features/command.h"
 #include "business/features/contact_addresses.h"
 #include "business/features/disco_answers.h"
@@ -105,6 +106,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   // First among those that handle messages for an account: what is archived, copied or pushed later
   // carries the id, and no forged one.
   features.push_back(StanzaIds(world.domains));
+  features.push_back(Carbons());
   AddHistory(world, &features);
   AddPep(world, nodes, &features);
   *answers = DiscoAnswers::Of(features);

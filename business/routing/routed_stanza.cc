@@ -2,9 +2,11 @@
 
 #include <absl/hash/hash.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "business/message/kept_message.h"
+#include "business/message/message_metrics.h"
 #include "business/routing/feature_set.h"
 #include "business/routing/sender_reply.h"
 #include "business/routing/stanza_class.h"
@@ -17,6 +19,10 @@ namespace business {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// While a commit takes so long, a client may log in, turn copies on and read its archive, none of
+// which the check before the commit knows.
+constexpr uint64_t kSlowStoreMs = 20;
 
 bool TimeThisOne() {
   static thread_local uint32_t count = 0;
@@ -96,7 +102,13 @@ void RoutedStanza::OnKeptDecided() {
   }
 }
 
+void RoutedStanza::Store() {
+  store_began_ms_ = shard().loop->NowMs();
+  RunStages(Stage::kStore);
+}
+
 void RoutedStanza::StartLookUp() {
+  slow_store_ = store_began_ms_ != 0 && shard().loop->NowMs() - store_began_ms_ >= kSlowStoreMs;
   if (times_) times_->looking = Clock::now();
   LookUp();
 }
@@ -108,6 +120,7 @@ void RoutedStanza::OnLookedUp() {
 
 Recipients RoutedStanza::Choose(const std::vector<cluster::SessionRecord>& rows) {
   Recipients chosen = ChooseRecipients(stanza_.kind, stanza_.type, to_.resource(), rows);
+  if (stanza_.kind == xmpp::StanzaKind::kMessage) NoteChosen(rows, chosen);
   const FeatureSet& features = *shard().features;
   if (!features.HasStage(Stage::kToResource, stanza_.kind)) return chosen;
   auto keep = chosen.rows.begin();
@@ -119,6 +132,47 @@ Recipients RoutedStanza::Choose(const std::vector<cluster::SessionRecord>& rows)
   chosen.rows.erase(keep, chosen.rows.end());
   event_.resource = nullptr;
   return chosen;
+}
+
+MessageCopies& RoutedStanza::Copies() {
+  if (!copies_) {
+    copies_ = std::make_unique<MessageCopies>(MessageCopies::Original{
+        .sender = *session_, .stanza = stanza_, .to = to_, .recipient = account(), .id = id_});
+  }
+  return *copies_;
+}
+
+bool RoutedStanza::SenderMayWantCopies() const {
+  return stanza_.kind == xmpp::StanzaKind::kMessage && (session_->copies_wanted || slow_store_);
+}
+
+void RoutedStanza::NoteChosen(const std::vector<cluster::SessionRecord>& rows,
+                              const Recipients& chosen) {
+  const bool wanted = std::any_of(rows.begin(), rows.end(), WantsCopies);
+  if (wanted || copies_) Copies().NoteChosen(rows, chosen);
+}
+
+void RoutedStanza::SendCopy(std::optional<ServerStanza> copy) {
+  if (!copy) return;
+  ++open_;
+  SendServerStanza(&shard(), *std::move(copy), [self = Me()](End end) {
+    if (end == End::kTaken) MessageMetrics::Get().copied.Add();
+    self->OneDone();
+  });
+}
+
+void RoutedStanza::OneDone() {
+  if (--open_ == 0 && !Abandoned()) Finish();
+}
+
+void RoutedStanza::Issue() {
+  const SubmissionPtr hold = shared_from_this();  // a step may end the session
+  if (SenderMayWantCopies()) {
+    SendCopy(Copies().Sent(event_.kept && event_.kept->by_sender));
+  }
+  Send();
+  // Nobody chosen: if it is kept for later, see OnNobody.
+  if (copies_ && copies_->anybody_chosen()) SendCopy(copies_->Received());
 }
 
 DeliverBody RoutedStanza::Body() {
@@ -151,7 +205,7 @@ void RoutedStanza::Retry() {
 void RoutedStanza::OnDelivered(End end) {
   switch (end) {
     case End::kTaken:
-      Finish();
+      OneDone();
       return;
     case End::kNobody:
       RunStages(Stage::kNoResource);
@@ -169,12 +223,13 @@ void RoutedStanza::OnNobody(StageVerdict verdict) {
   if (auto* error = std::get_if<xmpp::StanzaError>(&verdict)) {
     Bounce(std::move(*error));
   } else if (std::holds_alternative<Handled>(verdict)) {
-    Finish();
+    if (copies_) SendCopy(copies_->Received());
+    OneDone();
   } else if (nobody() == NobodyThere::kError) {
     Bounce(xmpp::StanzaError::ServiceUnavailable());
   } else {
     shard().metrics->CountDrop("no_resource");
-    Finish();
+    OneDone();
   }
 }
 
@@ -191,8 +246,11 @@ void RoutedStanza::Bounce(xmpp::StanzaError error) {
 }
 
 void RoutedStanza::Reply() {
-  ReplyToSender(shared_from_this(), stanza_.kind,
-                WriteError(stanza_.kind, stanza_.id, to_.ToString(), *error_), id_);
+  std::string error = WriteError(stanza_.kind, stanza_.id, to_.ToString(), *error_);
+  if (auto copy = copies_ ? copies_->OfError(error) : std::nullopt) {
+    SendServerStanza(&shard(), *std::move(copy), nullptr);
+  }
+  ReplyToSender(shared_from_this(), stanza_.kind, std::move(error), id_);
 }
 
 void RoutedStanza::Finish() {

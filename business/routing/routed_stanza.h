@@ -10,6 +10,7 @@
 
 #include "business/feature.h"
 #include "business/routing/account_delivery.h"
+#include "business/routing/message_copies.h"
 #include "business/session/submission.h"
 #include "lib/xmpp/stanza.h"
 
@@ -22,8 +23,8 @@ class RoutedStanza final : public Submission, public AccountDelivery {
                const cluster::ClusterId& id);
 
   void Prepare() override;
-  void Store() override { RunStages(Stage::kStore); }
-  void Issue() override { Send(); }
+  void Store() override;
+  void Issue() override;
   void Retry() override;
   void Reply() override;
   bool barrier() const override { return false; }
@@ -48,6 +49,13 @@ class RoutedStanza final : public Submission, public AccountDelivery {
   // Behind the commit: who becomes available after it finds the message in the archive.
   void StartLookUp();
   void OnNobody(StageVerdict verdict);
+  // XEP-0280.
+  MessageCopies& Copies();
+  bool SenderMayWantCopies() const;
+  void NoteChosen(const std::vector<cluster::SessionRecord>& rows, const Recipients& chosen);
+  void SendCopy(std::optional<ServerStanza> copy);
+  // The delivery, or a copy, is where it was to go.
+  void OneDone();
   void Bounce(xmpp::StanzaError error);
   void Finish();
 
@@ -63,6 +71,10 @@ class RoutedStanza final : public Submission, public AccountDelivery {
   std::unique_ptr<xmpp::StanzaError> error_;
   std::unique_ptr<Times> times_;
   bool issued_once_ = false;
+  std::unique_ptr<MessageCopies> copies_;
+  uint64_t store_began_ms_ = 0;
+  bool slow_store_ = false;
+  uint32_t open_ = 1;  // the delivery, and copies under way: accepted when all have arrived
 };
 
 }  // namespace business

@@ -11,6 +11,8 @@
 namespace business {
 namespace {
 
+using OwnerCheck = cluster::SessionRegistry::OwnerCheck;
+
 constexpr std::chrono::milliseconds kCheckAgainIn{200};
 // How long a missing row is held to be news of a lost Redis that have not arrived yet. The generation
 // is checked every second (cluster::GenerationKeeper), so what is known after this is the truth.
@@ -37,18 +39,19 @@ void OwnershipGuard::CheckNow(const SessionPtr& session) {
 
 void OwnershipGuard::Check(const SessionPtr& session, uint64_t number) {
   shard_->registry->CheckOwner(session->full(), session->record.owner,
-                               [this, session, number](runtime::Result<bool> owns) {
-                                 OnChecked(session, number, std::move(owns));
+                               [this, session, number](runtime::Result<OwnerCheck> check) {
+                                 OnChecked(session, number, std::move(check));
                                });
 }
 
 void OwnershipGuard::OnChecked(const SessionPtr& session, uint64_t number,
-                               runtime::Result<bool> owns) {
+                               runtime::Result<OwnerCheck> check) {
   if (session->gone()) return;
-  if (!owns) {
+  if (!check) {
     CheckAgain(session);
-  } else if (*owns) {
+  } else if (check->owns) {
     session->absent_since_ms = 0;
+    session->copies_wanted = check->others_want_copies;
     session->queue.CheckPassed(number);
     session->Pump();
   } else if (session->state != Session::State::kAnnouncing) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "business/session/session.h"
+#include "lib/cluster/session_registry.h"
 #include "lib/runtime/result.h"
 #include "lib/runtime/task.h"
 
@@ -31,7 +32,8 @@ class OwnershipGuard {
   };
 
   void Check(const SessionPtr& session, uint64_t number);
-  void OnChecked(const SessionPtr& session, uint64_t number, runtime::Result<bool> owns);
+  void OnChecked(const SessionPtr& session, uint64_t number,
+                 runtime::Result<cluster::SessionRegistry::OwnerCheck> check);
   void CheckAgain(const SessionPtr& session);
   // The row is absent or names another owner: which of them, and what follows.
   runtime::Task<void> Investigate(SessionPtr session);

@@ -58,6 +58,8 @@ class Session : public std::enable_shared_from_this<Session> {
   uint64_t check_turn = 0;
   uint64_t absent_since_ms = 0;
   bool recheck_armed = false;
+  // Another session of the account has carbons on, as of the last check.
+  bool copies_wanted = false;
 
   uint64_t resubmitted = 0;   // up to this in_seq, a home before this one may have done it already
   bool accept_soon = false;  // the newest Submit said that Accepted is waited for

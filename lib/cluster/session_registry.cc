@@ -58,6 +58,21 @@ Rows ParseRows(const RedisReply& reply) {
   return rows;
 }
 
+SessionRegistry::OwnerCheck CheckRows(const RedisReply& reply, std::string_view resource,
+                                      std::string_view owner) {
+  SessionRegistry::OwnerCheck check;
+  for (size_t i = 0; i + 1 < reply.array.size(); i += 2) {
+    const std::string& row = reply.array[i + 1].text;
+    if (reply.array[i].text == resource) {
+      check.owns = row.starts_with(owner);
+    } else if (!check.others_want_copies) {
+      const std::optional<SessionRecord> other = ParseRow(reply.array[i].text, row);
+      check.others_want_copies = other && (other->flags & kSessionCarbons) != 0;
+    }
+  }
+  return check;
+}
+
 // RFC 6120 §7.6: unguessable from outside; the same when the bind is repeated.
 std::string MadeUpResource(std::string_view session) {
   std::string input = Concat({"xylem resource ", session});
@@ -190,15 +205,16 @@ Task<Result<Rows>> SessionRegistry::Lookup(const xmpp::BareJid& account) {
 }
 
 void SessionRegistry::CheckOwner(const xmpp::FullJid& full, const Owner& owner,
-                                 absl::AnyInvocable<void(Result<bool>)> done) {
+                                 absl::AnyInvocable<void(Result<OwnerCheck>)> done) {
   std::string key = SessionsKey(AccountTag(full.BareView()));
-  redis_->Command(
-      key, {"HGET", key, std::string(full.resource())},
-      [text = OwnerText(owner), done = std::move(done)](RedisClient::Reply reply) mutable {
-        Result<RedisReply> row = Checked(std::move(reply));
-        if (!row.has_value()) return done(row.error());
-        done(row->text.starts_with(text));
-      });
+  // All rows: most accounts have one, and of the others it is asked who wants copies.
+  redis_->Command(key, {"HGETALL", key},
+                  [text = OwnerText(owner), resource = std::string(full.resource()),
+                   done = std::move(done)](RedisClient::Reply reply) mutable {
+                    Result<RedisReply> rows = Checked(std::move(reply));
+                    if (!rows.has_value()) return done(rows.error());
+                    done(CheckRows(*rows, resource, text));
+                  });
 }
 
 Task<Result<WriteOutcome>> SessionRegistry::Update(const xmpp::BareJid& account,

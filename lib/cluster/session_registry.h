@@ -57,10 +57,14 @@ class SessionRegistry {
   void Lookup(const xmpp::BareJid& account,
               absl::AnyInvocable<void(runtime::Result<std::vector<SessionRecord>>)> done);
 
-  // True if `owner` still owns `full`. One pipelined read: what fences a session without
-  // stream management before its stanzas have an effect.
+  // Does `owner` still own `full`? One pipelined read: what fences a session before its stanzas have
+  // an effect.
+  struct OwnerCheck {
+    bool owns = false;
+    bool others_want_copies = false;  // another session of the account has carbons on
+  };
   void CheckOwner(const xmpp::FullJid& full, const Owner& owner,
-                  absl::AnyInvocable<void(runtime::Result<bool>)> done);
+                  absl::AnyInvocable<void(runtime::Result<OwnerCheck>)> done);
 
   // Availability, priority, flags, presence of one's own session. Older presence numbers change
   // nothing and count as done.

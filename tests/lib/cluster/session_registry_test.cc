@@ -60,14 +60,16 @@ class Registry : public testing::Test {
     EXPECT_TRUE(outcome.has_value()) << outcome.error().message;
     return *outcome;
   }
-  bool Owns(const SessionRecord& record) {
-    std::promise<bool> owns;
+  SessionRegistry::OwnerCheck Check(const SessionRecord& record) {
+    std::promise<SessionRegistry::OwnerCheck> check;
     redis_->Run([&] {
-      registry_.CheckOwner(*xmpp::FullJid::Make(romeo_, record.resource), record.owner,
-                           [&](runtime::Result<bool> result) { owns.set_value(*result); });
+      registry_.CheckOwner(
+          *xmpp::FullJid::Make(romeo_, record.resource), record.owner,
+          [&](runtime::Result<SessionRegistry::OwnerCheck> result) { check.set_value(*result); });
     });
-    return runtime::Await(owns.get_future());
+    return runtime::Await(check.get_future());
   }
+  bool Owns(const SessionRecord& record) { return Check(record).owns; }
 
   static RedisServer* server_;
   static RedisOnLoop* redis_;
@@ -123,6 +125,18 @@ TEST_F(Registry, TakesOverAResourceAndFencesTheOldOwner) {
   EXPECT_EQ(Update(old), WriteOutcome::kFenced);
   EXPECT_FALSE(End(old).has_value());
   EXPECT_EQ(Lookup()[0].Write(), outcome.record.Write());
+}
+
+TEST_F(Registry, SaysWithTheOwnerWhetherOthersWantCopies) {
+  SessionRecord mine = Bind(Request("Balcony", "a")).record;
+  SessionRecord other = Bind(Request("Garden", "b")).record;
+  EXPECT_FALSE(Check(mine).others_want_copies);
+  other.flags |= kSessionCarbons;
+  other.presence_number = 1;
+  EXPECT_EQ(Update(other), WriteOutcome::kDone);
+  EXPECT_TRUE(Check(mine).owns);
+  EXPECT_TRUE(Check(mine).others_want_copies);
+  EXPECT_FALSE(Check(other).others_want_copies);  // its own wish is none of others
 }
 
 TEST_F(Registry, GivesARepeatedBindTheFirstOnesAnswer) {
