@@ -33,7 +33,7 @@ class Xylem:
         tls = "optional" if options.tls == "none" else "required"
         self.through = options.through_haproxy
         self.cluster = Cluster(managers=options.managers, business=options.business, preset=options.preset,
-                               sets=(f"c2s.tls={tls}", *options.set))
+                               sets=(f"c2s.tls={tls}", *self.history(options), *options.set))
 
     def __enter__(self):
         self.cluster.__enter__()
@@ -41,6 +41,11 @@ class Xylem:
 
     def __exit__(self, *arguments):
         self.cluster.__exit__(*arguments)
+
+    @staticmethod
+    def history(options):
+        """Peers measured without archive and offline messages are measured against the same."""
+        return () if options.archive else ("archive.enabled=false", "offline.enabled=false")
 
     def addresses(self):
         if self.through:
@@ -203,8 +208,8 @@ def participants(options, certificate, key):
     for name in filter(None, options.against.split(",")):
         if name not in PEERS:
             sys.exit(f"bench: no peer '{name}'; there are {', '.join(PEERS)}")
-        packages.ensure(PEERS[name].packages)
-        yield name, lambda name=name: PEERS[name](certificate, key)
+        packages.ensure(PEERS[name].packages + (PEERS[name].archive_packages if options.archive else []))
+        yield name, lambda name=name: PEERS[name](certificate, key, options.archive)
 
 
 def certificate_files():
@@ -261,6 +266,7 @@ def main(arguments):
     parser.add_argument("--managers", type=int, default=2)
     parser.add_argument("--business", type=int, default=2)
     parser.add_argument("--through-haproxy", action="store_true")
+    parser.add_argument("--archive", action="store_true", help="messages are archived, by everybody (XEP-0313)")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--preset", default="release")
     parser.add_argument("--json", help="write the results there, too")

@@ -56,9 +56,11 @@ class Peer:
 
     name = ""
     packages = []
+    archive_packages = []
 
-    def __init__(self, certificate, key):
+    def __init__(self, certificate, key, archive=False):
         self.certificate, self.key = certificate, key
+        self.archive = archive  # every message goes into both archives (XEP-0313)
         self.data = tempfile.mkdtemp(prefix=f"bench-{self.name}-")
         self.port = free_port()
         self.process = None
@@ -90,10 +92,13 @@ class Peer:
 class Prosody(Peer):
     name = "prosody"
     packages = ["prosody"]
+    archive_packages = ["lua-dbi-sqlite3"]
     tls_starttls = True
 
-    def start(self):
-        config = f"""
+    def config(self):
+        mam = ', "mam"' if self.archive else ""
+        storage = '{ archive = "sql", default = "internal" }' if self.archive else '"internal"'
+        return f"""
 run_as_root = true
 pidfile = "{self.data}/prosody.pid"
 data_path = "{self.data}/data"
@@ -101,22 +106,27 @@ daemonize = false
 admins = {{}}
 network_backend = "epoll"
 gc = {{ mode = "generational" }}
-modules_enabled = {{ "disco", "roster", "saslauth", "tls", "ping", "version", "time" }}
+modules_enabled = {{ "disco", "roster", "saslauth", "tls", "ping", "version", "time"{mam} }}
 modules_disabled = {{ "s2s", "offline", "limits" }}
 c2s_ports = {{ {self.port} }}
 c2s_interfaces = {{ "127.0.0.1" }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
 authentication = "internal_hashed"
-storage = "internal"
+storage = {storage}
+sql = {{ driver = "SQLite3", database = "{self.data}/archive.sqlite" }}
+default_archive_policy = true
+archive_expires_after = "never"
 log = {{ error = "{self.data}/error.log" }}
 c2s_tcp_keepalives = true
 ssl = {{ certificate = "{self.certificate}", key = "{self.key}" }}
 VirtualHost "localhost"
 """
+
+    def start(self):
         path = os.path.join(self.data, "prosody.cfg.lua")
         with open(path, "w", encoding="utf-8") as out:
-            out.write(config)
+            out.write(self.config())
         self.process = subprocess.Popen(["prosody", "-F", "--config", path], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         wait_port(self.port, self.process, "prosody")
@@ -138,17 +148,17 @@ class Ejabberd(Peer):
     name = "ejabberd"
     packages = ["ejabberd"]
 
-    def start(self):
+    def __init__(self, certificate, key, archive=False):
+        super().__init__(certificate, key, archive)
         self.http = free_port()
-        pem = os.path.join(self.data, "server.pem")
-        with open(pem, "w", encoding="ascii") as out:
-            for path in (self.key, self.certificate):
-                with open(path, encoding="ascii") as text:
-                    out.write(text.read())
-        config = f"""
+        self.pem = os.path.join(self.data, "server.pem")
+
+    def config(self):
+        mam = "  mod_mam: {default: always, db_type: mnesia}" if self.archive else ""
+        return f"""
 hosts: [localhost]
 loglevel: 2
-certfiles: ["{pem}"]
+certfiles: ["{self.pem}"]
 listen:
   - port: {self.port}
     ip: "127.0.0.1"
@@ -179,10 +189,17 @@ modules:
   mod_version: {{}}
   mod_time: {{}}
   mod_http_api: {{}}
+{mam}
 """
+
+    def start(self):
+        with open(self.pem, "w", encoding="ascii") as out:
+            for path in (self.key, self.certificate):
+                with open(path, encoding="ascii") as text:
+                    out.write(text.read())
         path = os.path.join(self.data, "ejabberd.yml")
         with open(path, "w", encoding="utf-8") as out:
-            out.write(config)
+            out.write(self.config())
         library = "/usr/lib/" + os.uname().machine + "-linux-gnu"
         environment = dict(os.environ, EJABBERD_CONFIG_PATH=path, EJABBERD_LOG_PATH=f"{self.data}/ejabberd.log",
                            EJABBERD_PID_PATH=f"{self.data}/pid", HOME=self.data, ERL_LIBS=library,
