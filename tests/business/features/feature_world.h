@@ -14,7 +14,8 @@ namespace business {
 
 class FeatureLoop : public PresenceWorld {
  public:
-  explicit FeatureLoop(const std::string& redis_address, ServiceOptions service = {})
+  explicit FeatureLoop(const std::string& redis_address, ServiceOptions service = {},
+                       HistoryOptions history = {})
       : PresenceWorld(redis_address) {
     redis.Run([&] {
       shard.redis = redis.client();
@@ -24,7 +25,10 @@ class FeatureLoop : public PresenceWorld {
           AccountAdmin::Options{.domains = shard.domains, .scram_iterations = 4096});
       shard.accounts = admin.get();
       listed = std::make_unique<FeatureSet>(
-          AllFeatures({.domains = shard.domains, .shard = &shard, .service = service,
+          AllFeatures({.domains = shard.domains,
+                       .shard = &shard,
+                       .history = history,
+                       .service = service,
                        .command_sealer = std::make_shared<const cluster::TicketSealer>(
                            std::vector<std::string>{"0123456789abcdef0123456789abcdeX"})}));
       shard.features = listed.get();
@@ -43,8 +47,8 @@ class FeatureLoop : public PresenceWorld {
     stanza.to = to;
     stanza.payload_ns = element->FirstChild()->ns();
     stanza.payload_name = element->FirstChild()->name();
-    stanza.bytes = "<iq type='" + std::string(xmpp::TypeName(type)) + "' id='" + id + "'>" +
-                   payload + "</iq>";
+    stanza.bytes =
+        "<iq type='" + std::string(xmpp::TypeName(type)) + "' id='" + id + "'>" + payload + "</iq>";
     Submit(session, std::move(stanza));
   }
   void Message(const SessionPtr& session, const std::string& to, const std::string& text) {
