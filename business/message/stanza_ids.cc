@@ -14,10 +14,17 @@ namespace {
 
 constexpr std::string_view kEndTag = "</message>";
 
+constexpr uint64_t kMayBeForged = xmpp::kHasStanzaId | xmpp::kHasDelay;
+
 bool NamesUs(const xmpp::Element& child, const std::vector<std::string>& domains) {
-  if (!child.Is("stanza-id", xmpp::ns::kStanzaId)) return false;
-  const auto by = xmpp::Jid::Parse(child.Attr("by"));
-  return by && std::find(domains.begin(), domains.end(), by->domain()) != domains.end();
+  const bool delay = child.Is("delay", xmpp::ns::kDelay);
+  if (!delay && !child.Is("stanza-id", xmpp::ns::kStanzaId)) return false;
+  const auto jid = xmpp::Jid::Parse(child.Attr(delay ? "from" : "by"));
+  if (!jid || std::find(domains.begin(), domains.end(), jid->domain()) == domains.end()) {
+    return false;
+  }
+  // A client may say of itself that it was late.
+  return !delay || (!jid->HasLocal() && !jid->HasResource());
 }
 
 void RemoveForged(std::string* bytes, const std::vector<std::string>& domains) {
@@ -33,7 +40,7 @@ void RemoveForged(std::string* bytes, const std::vector<std::string>& domains) {
 void StampMessage(xmpp::Stanza* message, const std::vector<std::string>& domains,
                   std::string_view by, std::string_view id) {
   std::string& bytes = message->bytes;
-  if ((message->flags & xmpp::kHasStanzaId) != 0) RemoveForged(&bytes, domains);
+  if ((message->flags & kMayBeForged) != 0) RemoveForged(&bytes, domains);
   if (bytes.ends_with("/>")) {
     bytes.replace(bytes.size() - 2, 2, ">");  // had no child
   } else {

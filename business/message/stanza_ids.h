@@ -14,9 +14,10 @@ namespace business {
 // `domains`: those that this cluster serves.
 Feature StanzaIds(std::vector<std::string> domains);
 
-// Adds `<stanza-id by='by' id='id'/>` as the last child of `message->bytes`, after removing every
-// stanza-id that names one of `domains` or an account of theirs: it was forged (attacks.md row 34).
-// Those of others and origin-id stay.
+// Adds `<stanza-id by='by' id='id'/>` as the last child of `message->bytes`, after removing what was
+// forged (attacks.md row 34): every stanza-id that names one of `domains` or an account of theirs,
+// and every delay (XEP-0203) that one of `domains` would have said. Those of others and origin-id
+// stay.
 void StampMessage(xmpp::Stanza* message, const std::vector<std::string>& domains,
                   std::string_view by, std::string_view id);
 

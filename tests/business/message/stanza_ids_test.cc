@@ -52,11 +52,23 @@ TEST(StanzaIds, LeaveThoseOfOthersAndTheClientsOwn) {
 }
 
 TEST(StanzaIds, DoNotLookBelowTheFirstLevel) {
-  const std::string inner = "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'>" +
-                            StanzaId("juliet@example.org", "archived") + "</message></forwarded>";
+  const std::string inner =
+      "<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'>" +
+      StanzaId("juliet@example.org", "archived") + "</message></forwarded>";
   EXPECT_EQ(Stamped("<message>" + inner + StanzaId("juliet@example.org", "forged") + "</message>",
                     xmpp::kHasStanzaId),
             "<message>" + inner + kOurs + "</message>");
+}
+
+TEST(StanzaIds, TakeOutDelaysThatTheServerNeverSaid) {
+  const auto delay = [](const std::string& from) {
+    return "<delay xmlns='urn:xmpp:delay' from='" + from + "' stamp='2002-09-10T23:08:25Z'/>";
+  };
+  const std::string theirs = delay("romeo@example.org/garden") + delay("room@elsewhere.example");
+  EXPECT_EQ(
+      Stamped("<message>" + delay("example.org") + theirs + delay("EXAMPLE.org") + "</message>",
+              xmpp::kHasDelay),
+      "<message>" + theirs + kOurs + "</message>");
 }
 
 TEST(StanzaIds, EscapeTheAddress) {
