@@ -20,6 +20,7 @@ using runtime::Task;
 // Effects that the server makes of its own accord have no origin that would commit: they are
 // remembered by time.
 constexpr uint64_t kServerEffectsMs = 600000;
+constexpr const char* kServer = "server";
 
 Result<RedisReply> Checked(RedisClient::Reply reply) {
   if (!reply.has_value() || !reply->IsError()) return reply;
@@ -97,7 +98,8 @@ void Outbox::Append(const xmpp::BareJid& account, const OutboxOrigin& origin,
   const bool presence = entry.stanza_class == OutboxEntry::kPresenceClass;
   const std::string_view from = presence ? FromOf(entry.body) : std::string_view();
   RedisClient::Args keys{SessionsKey(tag),
-                         SeenKey(tag, server ? "server" : HexBytes(origin.session))};
+                         SeenKey(tag, server ? kServer : HexBytes(origin.session)),
+                         SeenKey(tag, kServer)};
   RedisClient::Args args{
       entry.effect,
       // Presence without `from` tells nothing that a later one could supersede.
@@ -109,9 +111,13 @@ void Outbox::Append(const xmpp::BareJid& account, const OutboxOrigin& origin,
       std::to_string(server ? now - kServerEffectsMs : origin.committed),
       std::to_string(limits_.remember.count()),
       std::to_string(limits_.stanzas),
-      std::to_string(limits_.bytes)};
+      std::to_string(limits_.bytes),
+      server         ? kServer
+      : origin.again ? "again"
+                     : "",
+      HexText(generation_)};
   if (presence && from.empty()) args[3][0] = '4';
-  keys.reserve(2 + 3 * targets.size());
+  keys.reserve(3 + 3 * targets.size());
   for (const OutboxTarget& target : targets) {
     const std::string hex = HexBytes(target.session);
     keys.push_back(OutboxKey(tag, hex));
@@ -119,6 +125,7 @@ void Outbox::Append(const xmpp::BareJid& account, const OutboxOrigin& origin,
     keys.push_back(OutboxShownKey(tag, hex));
     args.push_back(target.resource);
     args.push_back(hex);
+    args.push_back(Concat({target.others, " ", target.to}));
   }
   redis_->Eval(kAppendScript, std::move(keys), std::move(args),
                [n = targets.size(), done = std::move(done)](RedisClient::Reply reply) mutable {
@@ -132,6 +139,17 @@ void Outbox::Append(const xmpp::BareJid& account, const OutboxOrigin& origin,
                  }
                  done(std::move(results));
                });
+}
+
+Task<Result<bool>> Outbox::WasSeen(xmpp::BareJid account, OutboxOrigin origin,
+                                   std::string effect) {
+  const std::string tag = AccountTag(account.ToString());
+  RedisClient::Args keys{SeenKey(tag, HexBytes(origin.session)), SeenKey(tag, kServer)};
+  RedisClient::Args args{std::move(effect), std::to_string(origin.number)};
+  RedisClient::Reply reply = co_await redis_->Eval(kSeenScript, std::move(keys), std::move(args));
+  Result<RedisReply> answer = Checked(std::move(reply));
+  if (!answer) co_return answer.error();
+  co_return answer->integer == 1;
 }
 
 void Outbox::CommitTo(const xmpp::FullJid& full, const SessionRecord& row, uint64_t in_seq,
@@ -188,7 +206,8 @@ Task<Result<Outbox::Hibernation>> Outbox::Hibernate(xmpp::FullJid full, SessionR
 Task<Result<ResumeOutcome>> Outbox::Resume(ResumeRequest request) {
   const Keys k(request.account.ToString(), request.row.session);
   constexpr size_t kBeforeManager = 2 + 16 + 1;  // "1 <epoch> "
-  RedisClient::Args keys{k.sessions(), EpochKey(k.tag), k.out, k.sm, k.shown};
+  RedisClient::Args keys{k.sessions(), EpochKey(k.tag), k.out,
+                         k.sm,         k.shown,         DirectedKey(k.tag)};
   RedisClient::Args args{request.row.resource,
                          HexBytes(request.row.session),
                          HexText(request.generation << kEpochCounterBits).substr(0, 6),
@@ -211,7 +230,7 @@ Task<Result<ResumeOutcome>> Outbox::Resume(ResumeRequest request) {
     outcome.last = Number(parts[1]);
     co_return outcome;
   }
-  if (word != "resumed" || parts.size() < 8) co_return Unexpected("resume");
+  if (word != "resumed" || parts.size() < 9) co_return Unexpected("resume");
   auto now = SessionRecord::Parse(request.row.resource, parts[1].text);
   auto before = SessionRecord::Parse(request.row.resource, parts[2].text);
   if (!now || !before) co_return Unexpected("resume");
@@ -223,6 +242,7 @@ Task<Result<ResumeOutcome>> Outbox::Resume(ResumeRequest request) {
   outcome.confirmed = Number(parts[5]);
   outcome.last = outcome.confirmed + Number(parts[6]);
   outcome.directed = Lines(parts[7].text);
+  outcome.resumption = std::chrono::milliseconds(Number(parts[8]));
   co_return outcome;
 }
 
@@ -272,14 +292,6 @@ Task<Result<std::optional<Outbox::Pulled>>> Outbox::Pull(xmpp::FullJid full,
   co_return pulled;
 }
 
-void Outbox::SaveDirected(const xmpp::FullJid& full, const std::string& session,
-                          const std::vector<std::string>& directed) {
-  const Keys k(full.BareView(), session);
-  std::string lines;
-  for (const std::string& jid : directed) lines.append(jid).append("\n");
-  redis_->Command(k.sm, {"HSET", k.sm, "x", std::move(lines)}, [](RedisClient::Reply) {});
-}
-
 void Outbox::PutDue(const Due& due, uint64_t at_ms, absl::AnyInvocable<void(bool)> done) {
   const std::string key = DueKey(DueBucket(due.account));
   redis_->Command(key, {"ZADD", key, std::to_string(at_ms), Member(due)},
@@ -322,10 +334,10 @@ Task<Result<Outbox::Expiry>> Outbox::Expire(Due due, bool now) {
   const std::vector<RedisReply>& parts = answer->array;
   Expiry expiry;
   if (parts.size() >= 2 && parts[0].text == "later") expiry.left_ms = Number(parts[1]);
-  if (parts.size() >= 4 && parts[0].text == "ended") {
+  if (parts.size() >= 3 && parts[0].text == "ended") {
     auto row = SessionRecord::Parse(parts[1].text, parts[2].text);
     if (!row) co_return Unexpected("expire");
-    expiry.ended = EndedSession{*std::move(row), Lines(parts[3].text)};
+    expiry.ended = *std::move(row);
   }
   co_return expiry;
 }

@@ -20,6 +20,7 @@ namespace cluster {
 
 // One stanza on its way into outboxes of one account.
 struct OutboxEntry {
+  static constexpr size_t kSessionPrefix = 8;
   static constexpr uint8_t kPresenceClass = 5;  // V: of each `from` only the newest is kept
 
   uint8_t stanza_class = 0;  // xylem::v1::StanzaClass
@@ -27,6 +28,9 @@ struct OutboxEntry {
   uint64_t flags = 0;        // xmpp::StanzaFlag bits
   std::string effect;        // EffectId
   std::string to;            // to be written in; may be empty
+  // Sessions that got it as well, by the first kSessionPrefix hex digits of each: whoever of them is
+  // still there is the one to confirm it.
+  std::string others;
   std::string body;          // canonical, with `from`, without `to`
 };
 
@@ -35,11 +39,14 @@ struct OutboxOrigin {
   std::string session;     // 16 bytes; empty: made by the server
   uint64_t number = 0;     // the origin's in_seq; of the server: ignored
   uint64_t committed = 0;  // of the origin: what lies before comes no more
+  bool again = false;      // another server may have done it before, for sessions that are gone
 };
 
 struct OutboxTarget {
   std::string resource;
   std::string session;  // 16 bytes
+  std::string to;       // as in OutboxEntry, whose own is not looked at
+  std::string others;   // the same
 };
 
 struct AppendResult {
@@ -75,12 +82,7 @@ struct ResumeOutcome {
   uint64_t base = 0;       // in_seq of <enable/>
   uint64_t confirmed = 0;  // out_seq: the client's h
   uint64_t last = 0;       // out_seq of the newest entry
-  std::vector<std::string> directed;
-};
-
-// An ended session whose outbox is still to be dealt with.
-struct EndedSession {
-  SessionRecord row;
+  std::chrono::milliseconds resumption{0};
   std::vector<std::string> directed;
 };
 
@@ -95,10 +97,17 @@ class Outbox {
   };
   Outbox(runtime::RedisClient* redis, Limits limits) : redis_(redis), limits_(limits) {}
 
+  // The newest generation: no number is given to what its manager has not announced under it.
+  void SetGeneration(uint64_t generation) { generation_ = generation; }
+
   // One script for all targets, which are sessions of `account`. Results stand as the targets do.
   using Appended = absl::AnyInvocable<void(runtime::Result<std::vector<AppendResult>>)>;
   void Append(const xmpp::BareJid& account, const OutboxOrigin& origin, const OutboxEntry& entry,
               const std::vector<OutboxTarget>& targets, Appended done);
+
+  // Whether any session of the account was given this effect of a session, be it gone since.
+  runtime::Task<runtime::Result<bool>> WasSeen(xmpp::BareJid account, OutboxOrigin origin,
+                                               std::string effect);
 
   enum class Commit { kDone, kFenced, kNoOutbox };
   // Everything of the session up to `in_seq` is committed, its client has confirmed up to
@@ -138,10 +147,6 @@ class Outbox {
                                                              SessionRecord row, uint64_t from,
                                                              uint32_t stanzas, uint32_t bytes);
 
-  // Whom the session has shown directed presence: kept here as well, for its ticket may be lost.
-  void SaveDirected(const xmpp::FullJid& full, const std::string& session,
-                    const std::vector<std::string>& directed);
-
   // --- what is over
 
   // A session to be looked at: hibernated, or ended with an outbox.
@@ -158,7 +163,7 @@ class Outbox {
   // Ends the session if it hibernates and its time is over (`now`: whatever its state). Exactly one
   // of this and Resume succeeds. `ended` also if it ended before and its outbox is still there.
   struct Expiry {
-    std::optional<EndedSession> ended;
+    std::optional<SessionRecord> ended;
     uint64_t left_ms = 0;  // its time is not over yet
   };
   runtime::Task<runtime::Result<Expiry>> Expire(Due due, bool now);
@@ -175,6 +180,7 @@ class Outbox {
  private:
   runtime::RedisClient* const redis_;
   const Limits limits_;
+  uint64_t generation_ = 0;
 };
 
 // Which bucket of hints a session is in.

@@ -36,7 +36,7 @@ std::string EntryFront(const OutboxEntry& entry) {
   const char start[] = {static_cast<char>('0' + entry.stanza_class),
                         static_cast<char>('0' + entry.kind)};
   return Concat({std::string_view(start, 2), " ", std::to_string(entry.flags), " ",
-                 HexBytes(entry.effect), " ", entry.to, "\n"});
+                 HexBytes(entry.effect), " "});
 }
 
 std::optional<OutboxEntry> ParseEntry(std::string_view text, std::string shown) {
@@ -44,7 +44,7 @@ std::optional<OutboxEntry> ParseEntry(std::string_view text, std::string shown) 
   if (line == std::string_view::npos) return std::nullopt;
   std::string_view front = text.substr(0, line);
   const std::string_view start = TakeWord(&front), flags = TakeWord(&front),
-                         effect = TakeWord(&front);
+                         effect = TakeWord(&front), others = TakeWord(&front);
   OutboxEntry entry;
   if (start.size() != 2 || !FromHex(effect, &entry.effect)) return std::nullopt;
   entry.stanza_class = static_cast<uint8_t>(start[0] - '0');
@@ -52,6 +52,7 @@ std::optional<OutboxEntry> ParseEntry(std::string_view text, std::string shown) 
   const auto [end, bad] =
       std::from_chars(flags.data(), flags.data() + flags.size(), entry.flags);
   if (bad != std::errc() || end != flags.data() + flags.size()) return std::nullopt;
+  entry.others = others;
   entry.to = front;
   if (entry.stanza_class == OutboxEntry::kPresenceClass) {
     entry.body = std::move(shown);

@@ -63,24 +63,49 @@ local owns = row and string.sub(row, 1, #ARGV[2]) == ARGV[2]
 
 }  // namespace
 
-const runtime::RedisScript kAppendScript("append", R"lua(
-local sessions, seen = KEYS[1], KEYS[2]
+const runtime::RedisScript kAppendScript("append", RowFunctions() + R"lua(
+local sessions, seen, seen_of_server = KEYS[1], KEYS[2], KEYS[3]
 local effect, class, from, front, body = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local entry = front .. (class == '5' and from or body)
-local answer = {}
-if redis.call('ZREMRANGEBYSCORE', seen, '-inf', ARGV[7]) == 0 and
-    redis.call('ZCARD', seen) >= 1024 then
-  redis.call('ZREMRANGEBYRANK', seen, 0, 255)
+local how, generation = ARGV[11], ARGV[12]
+local had = false
+if how == 'server' then
+  redis.call('ZREMRANGEBYSCORE', seen, '-inf', ARGV[7])
+else
+  -- Up to where the origin has ever said to have committed: what it appends of that now comes too
+  -- late, from a server that slept meanwhile.
+  local committed, mark = tonumber(ARGV[7]), tonumber(redis.call('ZSCORE', seen, '') or '-1')
+  if committed > mark then
+    redis.call('ZREMRANGEBYSCORE', seen, '-inf', ARGV[7])
+    redis.call('ZADD', seen, ARGV[7], '')
+    mark = committed
+  end
+  had = tonumber(ARGV[6]) <= mark
+  -- Somebody may have begun with it before: the account gets it once, whichever session had it.
+  if not had and how == 'again' then
+    had = redis.call('ZSCORE', seen, effect) or redis.call('ZSCORE', seen_of_server, effect)
+  end
 end
-for k = 1, (#KEYS - 2) / 3 do
-  local out, sm, shown = KEYS[3 * k], KEYS[3 * k + 1], KEYS[3 * k + 2]
-  local resource, session = ARGV[9 + 2 * k], ARGV[10 + 2 * k]
+if redis.call('ZCARD', seen) >= 4096 then redis.call('ZREMRANGEBYRANK', seen, 0, 1023) end
+local answer, any = {}, false
+for k = 1, (#KEYS - 3) / 3 do
+  local out, sm, shown = KEYS[3 * k + 1], KEYS[3 * k + 2], KEYS[3 * k + 3]
+  local resource, session = ARGV[10 + 3 * k], ARGV[11 + 3 * k]
+  local entry = front .. ARGV[12 + 3 * k] .. '\n' .. (class == '5' and from or body)
   local row = redis.call('HGET', sessions, resource)
-  local state = redis.call('HMGET', sm, 't', 'b')
+  local state = redis.call('HMGET', sm, 't', 'b', 'n')
   local word, number = 'gone', 0
-  if row and state[1] and string.match(row, '^1 %x+ %S+ %x+ %x+ (%x+) ') == session then
+  local here, announced = string.match(row or '', '^1 %x+ %S+ %x+ %x+ (%x+) (%x+) ')
+  here = here == session and state[1]
+  if here and announced < generation then
+    -- Redis may have forgotten numbers of it (R11). A manager announces what it holds; what nobody
+    -- holds is kept, but its client's count says nothing any more.
+    here = has(row, kHibernated)
+    if here then redis.call('HSET', sm, 'm', '0') end
+  end
+  if here then
     number = tonumber(state[1]) + redis.call('LLEN', out)
-    if redis.call('ZADD', seen, 'NX', ARGV[6], effect .. session) == 0 then
+    local member = effect .. session .. (state[3] or '')
+    if had or redis.call('ZADD', seen, 'NX', ARGV[6], member) == 0 then
       word = 'seen'
     else
       local length = number - tonumber(state[1]) + 1
@@ -91,10 +116,10 @@ for k = 1, (#KEYS - 2) / 3 do
         bytes = bytes + #value - redis.call('HSTRLEN', shown, from)
       end
       if length > 1.25 * ARGV[9] or (bytes > 1.25 * ARGV[10] and length > 1) then
-        redis.call('ZREM', seen, effect .. session)
+        redis.call('ZREM', seen, member)
         word = 'over'
       else
-        number = number + 1
+        number, any = number + 1, true
         redis.call('RPUSH', out, entry)
         if value then redis.call('HSET', shown, from, value) end
         redis.call('HSET', sm, 'b', string.format('%.0f', bytes))
@@ -105,8 +130,16 @@ for k = 1, (#KEYS - 2) / 3 do
   answer[#answer + 1] = word
   answer[#answer + 1] = number
 end
+if any and (class == '1' or class == '3') then redis.call('ZADD', seen, ARGV[6], effect) end
 redis.call('PEXPIRE', seen, ARGV[8])
 return answer
+)lua");
+
+const runtime::RedisScript kSeenScript("seen", R"lua(
+local mark = redis.call('ZSCORE', KEYS[1], '')
+if mark and tonumber(ARGV[2]) <= tonumber(mark) then return 1 end
+if redis.call('ZSCORE', KEYS[1], ARGV[1]) or redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 1 end
+return 0
 )lua");
 
 const runtime::RedisScript kCommitScript("commit", RowFunctions() + kTrimFunctions + kOwnRow +
@@ -125,7 +158,9 @@ const runtime::RedisScript kEnableScript("enable", RowFunctions() + kOwnRow + R"
 if not owns then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], with_flags(row, bit.bor(flags_of(row), kStreamManagement)))
 if redis.call('EXISTS', KEYS[2]) == 0 then
-  redis.call('HSET', KEYS[2], 'i', ARGV[3], 'ib', ARGV[3], 't', '0', 'b', '0', 'm', ARGV[4])
+  -- Not committed yet: asked again, it is answered again.
+  redis.call('HSET', KEYS[2], 'i', whole(tonumber(ARGV[3]) - 1), 'ib', ARGV[3], 't', '0', 'b', '0',
+             'm', ARGV[4])
 end
 return 1
 )lua");
@@ -142,10 +177,11 @@ return {1, deadline}
 
 const runtime::RedisScript kResumeScript("resume", RowFunctions() + kTrimFunctions + R"lua(
 local sessions, epochs, out, sm, shown = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local directed = KEYS[6]
 local resource, session, generation, owner = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local row = redis.call('HGET', sessions, resource)
 if not row or session_of(row) ~= session then return {'gone'} end
-local state = redis.call('HMGET', sm, 'i', 'ib', 't', 'm', 'x')
+local state = redis.call('HMGET', sm, 'i', 'ib', 't', 'm')
 if not state[3] or state[4] == '0' then return {'gone'} end
 local t, length = tonumber(state[3]), redis.call('LLEN', out)
 -- 2^32 wrap: what the client confirms lies within half of it from what it confirmed before.
@@ -175,8 +211,9 @@ redis.call('HSET', sessions, resource, row)
 redis.call('HDEL', sm, 'd')
 trim(out, sm, shown, t + more)
 t = t + more
--- Of each `from` only the newest presence is still of use; the rest is numbered anew.
-local entries = redis.call('LRANGE', out, 0, -1)
+-- Of each `from` only the newest presence is still of use; the rest is numbered anew. Not if the
+-- same owner asks again: it may have been pushed what stands there.
+local entries = stood ~= owner and redis.call('LRANGE', out, 0, -1) or {}
 local newest, kept, dropped = {}, {}, 0
 for i = #entries, 1, -1 do
   local from = string.match(entries[i], '^5[^\n]*\n(.*)$')
@@ -202,7 +239,8 @@ if dropped > 0 then
   end
   redis.call('HINCRBY', sm, 'b', bytes)
 end
-return {'resumed', row, before, state[1], state[2], whole(t), whole(#kept), state[5] or ''}
+return {'resumed', row, before, state[1], state[2], whole(t), whole(redis.call('LLEN', out)),
+        redis.call('HGET', directed, session) or '', state[4]}
 )lua");
 
 const runtime::RedisScript kAnnounceOutboxScript("announce_outbox", RowFunctions() + kOwnRow +
@@ -215,18 +253,36 @@ if bit.band(flags, kHibernated) ~= 0 then
 end
 redis.call('HDEL', KEYS[2], 'd')
 local state = redis.call('HMGET', KEYS[2], 'i', 't')
+local written = tonumber(ARGV[4])
 if not state[1] then
   -- Redis lost it: what was written stands, as confirmed or not, and numbers go on behind it.
   redis.call('DEL', KEYS[3], KEYS[4])
   redis.call('HSET', KEYS[2], 'i', ARGV[3], 'ib', ARGV[5], 't', ARGV[4], 'b', '0', 'm', ARGV[6])
   return {1, ARGV[3], ARGV[4]}
 end
-local last = tonumber(state[2]) + redis.call('LLEN', KEYS[3])
-if tonumber(ARGV[4]) > last then
-  -- An older copy of Redis: numbers that were given already are not given again (R11).
+local t, length = tonumber(state[2]), redis.call('LLEN', KEYS[3])
+local last = t + length
+if written > last then
+  -- An older copy of Redis: numbers that were given already are not given again (R11), and what was
+  -- seen is not in the outbox any more.
   redis.call('DEL', KEYS[3], KEYS[4])
   redis.call('HSET', KEYS[2], 't', ARGV[4], 'b', '0')
-  last = tonumber(ARGV[4])
+  redis.call('HINCRBY', KEYS[2], 'n', 1)
+  last = written
+elseif written < t then
+  -- Somebody else announced himself first on such a copy: what was appended since is not written
+  -- yet, and numbered behind what this owner wrote.
+  local bytes = 0
+  local shown = redis.call('HGETALL', KEYS[4])
+  for k = 1, #shown, 2 do
+    local number, body = string.match(shown[k + 1], '^(%d+)( .*)$')
+    local value = whole(tonumber(number) - t + written) .. body
+    bytes = bytes + #value - #shown[k + 1]
+    redis.call('HSET', KEYS[4], shown[k], value)
+  end
+  redis.call('HSET', KEYS[2], 't', ARGV[4])
+  redis.call('HINCRBY', KEYS[2], 'b', bytes)
+  last = written + length
 end
 if tonumber(ARGV[3]) > tonumber(state[1]) then
   redis.call('HSET', KEYS[2], 'i', ARGV[3])
@@ -255,11 +311,10 @@ return answer
 
 const runtime::RedisScript kExpireScript("expire", RowFunctions() + R"lua(
 local session = ARGV[2]
-local directed = redis.call('HGET', KEYS[2], 'x') or ''
 local ended = redis.call('HGET', KEYS[3], session)
 if ended then
   local resource, row = string.match(ended, '^([^\n]*)\n(.*)$')
-  return {'ended', resource, row, directed}
+  return {'ended', resource, row}
 end
 local row = redis.call('HGET', KEYS[1], ARGV[1])
 if not row or session_of(row) ~= session then return {'none'} end
@@ -270,7 +325,7 @@ if ARGV[3] ~= '1' then
 end
 redis.call('HDEL', KEYS[1], ARGV[1])
 to_ending(KEYS[3], ARGV[1], row)
-return {'ended', ARGV[1], row, directed}
+return {'ended', ARGV[1], row}
 )lua");
 
 const runtime::RedisScript kForgetOutboxScript("forget_outbox", RowFunctions() + R"lua(
@@ -279,7 +334,7 @@ if state[1] then
   -- What a client that comes too late may still be told (XEP-0198 §5).
   if redis.call('HLEN', KEYS[5]) >= 32 then redis.call('DEL', KEYS[5]) end
   redis.call('HSET', KEYS[5], ARGV[2],
-             whole((tonumber(state[1]) - tonumber(state[2])) % 4294967296))
+             whole(math.max(tonumber(state[1]) - tonumber(state[2]), 0) % 4294967296))
   redis.call('PEXPIRE', KEYS[5], 86400000)
 end
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])

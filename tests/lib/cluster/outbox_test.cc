@@ -78,7 +78,7 @@ class OutboxTest : public testing::Test {
   std::vector<AppendResult> AppendTo(const std::vector<SessionRecord>& rows,
                                      const OutboxEntry& entry, OutboxOrigin origin = {}) {
     std::vector<OutboxTarget> targets;
-    for (const SessionRecord& row : rows) targets.push_back({row.resource, row.session});
+    for (const SessionRecord& row : rows) targets.push_back({row.resource, row.session, entry.to, {}});
     std::promise<std::vector<AppendResult>> got;
     redis_->Run([&] {
       outbox_.Append(juliet_, origin, entry, targets, [&](auto results) {
@@ -199,9 +199,9 @@ TEST_F(OutboxTest, WhatItsOriginHasCommittedIsRememberedNoLonger) {
   const std::string session = "romeos-session-0";
   for (int i = 1; i <= 5; ++i) AppendOne(a, Message("x", i), {session, static_cast<uint64_t>(i), 0});
   const std::string seen = SeenKey(tag_, HexBytes(session));
-  EXPECT_EQ(server_->Number({"ZCARD", seen}), 5);
+  EXPECT_EQ(server_->Number({"ZCARD", seen}), 11);  // each twice, and up to where it has committed
   AppendOne(a, Message("x", 6), {session, 6, 4});
-  EXPECT_EQ(server_->Number({"ZCARD", seen}), 2);
+  EXPECT_EQ(server_->Number({"ZCARD", seen}), 5);
   EXPECT_GT(server_->Number({"PTTL", seen}), 600000);
 }
 
@@ -421,7 +421,7 @@ TEST_F(OutboxTest, EndedAndReplacedSessionsLeaveTheirOutboxToWhoeverTakesTheHint
   ASSERT_NE(first, due.end());
   auto expiry = redis_->Wait([&] { return outbox_.Expire(*first, false); });
   ASSERT_TRUE(expiry->ended.has_value());
-  EXPECT_EQ(expiry->ended->row.Write(), a.Write());
+  EXPECT_EQ(expiry->ended->Write(), a.Write());
   EXPECT_EQ(Bodies(*redis_->Wait([&] { return outbox_.Read(*first); })), (Texts{"left"}));
 }
 
@@ -453,13 +453,93 @@ TEST_F(OutboxTest, AnAnnouncedSessionKeepsWhatIsNewer) {
   EXPECT_EQ(AppendOne(a, Message("two", 2)).out_seq, 41u);
 }
 
-TEST_F(OutboxTest, KeepsWhomTheSessionShowedDirectedPresence) {
+TEST_F(OutboxTest, ResumptionFindsWhomTheSessionShowedDirectedPresence) {
   SessionRecord a = Begin("a");
-  redis_->Run([&] {
-    outbox_.SaveDirected(Full(a), a.session, {"nurse@example.net", "room@example.net/j"});
-  });
+  server_->Do({"HSET", DirectedKey(tag_), HexBytes(a.session),
+               "nurse@example.net\nroom@example.net/j\n"});
   EXPECT_EQ(Resume(a, 0).directed, (Texts{"nurse@example.net", "room@example.net/j"}));
-  EXPECT_EQ(Expire(a, true).ended->directed, (Texts{"nurse@example.net", "room@example.net/j"}));
+}
+
+// --- rules that tests/model asked for
+
+TEST_F(OutboxTest, AResumptionAskedAgainRenumbersNothing) {
+  SessionRecord a = Begin("a");
+  const std::string romeo = "romeo@example.net/x";
+  AppendOne(a, Message("one", 1));
+  SessionRecord now = Resume(a, 0).record;
+  // Appended and pushed before it was known whether the resumption had come about.
+  AppendOne(now, Presence(romeo, "away", 2));
+  AppendOne(now, Presence(romeo, "back", 3));
+  EXPECT_EQ(AppendOne(now, Message("two", 4)).out_seq, 4u);
+  ResumeOutcome again = Resume(now, 0);
+  EXPECT_EQ(again.last, 4u);
+  EXPECT_EQ(Bodies(Pull(now, 4)->entries), (Texts{"two"}));
+}
+
+TEST_F(OutboxTest, WhatItsOriginHasCommittedComesTooLate) {
+  SessionRecord a = Begin("a");
+  const std::string romeo = "romeos-session-0";
+  AppendOne(a, Message("one", 1), {romeo, 1, 0});
+  AppendOne(a, Message("two", 2), {romeo, 2, 1});
+  // From a server that slept, with what it knew then.
+  EXPECT_EQ(AppendOne(a, Message("one", 1), {romeo, 1, 0}).outcome, Append::kSeen);
+  EXPECT_EQ(AppendOne(a, Message("never delivered", 9), {romeo, 1, 0}).outcome, Append::kSeen);
+  EXPECT_EQ(Bodies(Pull(a, 1)->entries), (Texts{"one", "two"}));
+}
+
+TEST_F(OutboxTest, TheAccountGetsARepeatedEffectOnceWhicheverSessionHadIt) {
+  SessionRecord a = Begin("a"), b = Begin("b");
+  const std::string romeo = "romeos-session-0";
+  const auto seen = [&](const OutboxOrigin& origin, int effect) {
+    return *redis_->Wait([&] { return outbox_.WasSeen(juliet_, origin, Message("", effect).effect); });
+  };
+  AppendOne(a, Message("one", 1), {romeo, 1, 0});
+  EXPECT_EQ(AppendOne(b, Message("one", 1), {romeo, 1, 0, /*again=*/true}).outcome, Append::kSeen);
+  EXPECT_TRUE(seen({romeo, 1, 0}, 1));
+  EXPECT_FALSE(seen({romeo, 2, 0}, 2));
+  // From offline storage, by its own key.
+  AppendOne(a, Message("two", 2));
+  EXPECT_EQ(AppendOne(b, Message("two", 2), {romeo, 2, 0, /*again=*/true}).outcome, Append::kSeen);
+  EXPECT_TRUE(seen({romeo, 2, 0}, 2));
+  EXPECT_EQ(AppendOne(b, Message("three", 3), {romeo, 3, 0, /*again=*/true}).outcome,
+            Append::kAppended);
+  EXPECT_TRUE(seen({romeo, 3, 2}, 3));
+}
+
+TEST_F(OutboxTest, GivesNoNumbersThatALostRedisMayHaveGivenBefore) {
+  SessionRecord a = Begin("a"), b = Begin("b");
+  Hibernate(b);
+  redis_->Run([&] { outbox_.SetGeneration(2); });
+  EXPECT_EQ(AppendOne(a, Message("one", 1)).outcome, Append::kGone);  // its manager announces it
+  EXPECT_EQ(AppendOne(b, Message("one", 1)).outcome, Append::kAppended);
+  EXPECT_EQ(Resume(b, 0).kind, Kind::kGone);
+  ASSERT_TRUE(redis_->Wait([&] { return registry_.Announce(juliet_, a, 2); }).has_value());
+  EXPECT_EQ(AppendOne(Row("a"), Message("one", 1)).outcome, Append::kAppended);
+}
+
+TEST_F(OutboxTest, WhatWasSeenGoesWithTheEntriesThatWereLost) {
+  SessionRecord a = Begin("a");
+  AppendOne(a, Message("one", 1));
+  // An older copy: the manager wrote up to 7.
+  auto announced = redis_->Wait([&] { return outbox_.Announce(Full(a), a, 1, 7, 1, kMinutes); });
+  EXPECT_EQ((*announced)->last, 7u);
+  EXPECT_EQ(AppendOne(a, Message("one", 1)).outcome, Append::kAppended);
+  EXPECT_EQ(Bodies(Pull(a, 8)->entries), (Texts{"one"}));
+}
+
+TEST_F(OutboxTest, EntriesAreNumberedBehindWhatTheTrueOwnerWrote) {
+  SessionRecord a = Begin("a");
+  const std::string romeo = "romeo@example.net/x";
+  // The former owner came first, and had written more.
+  ASSERT_TRUE(redis_->Wait([&] { return outbox_.Announce(Full(a), a, 1, 9, 1, kMinutes); }).has_value());
+  AppendOne(a, Message("one", 1));
+  EXPECT_EQ(AppendOne(a, Presence(romeo, "away", 2)).out_seq, 11u);
+  auto announced = redis_->Wait([&] { return outbox_.Announce(Full(a), a, 1, 3, 1, kMinutes); });
+  EXPECT_EQ((*announced)->last, 5u);
+  EXPECT_EQ(Bodies(Pull(a, 4)->entries), (Texts{"one", "away"}));
+  Commit(a, 0, 5);
+  EXPECT_EQ(server_->Do({"HGET", OutboxStateKey(tag_, HexBytes(a.session)), "b"}), "0");
+  EXPECT_EQ(server_->Do({"EXISTS", OutboxShownKey(tag_, HexBytes(a.session))}), "0");
 }
 
 }  // namespace
