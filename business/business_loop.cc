@@ -7,23 +7,28 @@ namespace business {
 BusinessLoop::BusinessLoop(runtime::EventLoop* loop, const Shared& shared)
     : shard_{.loop = loop,
              .registry = &registry_,
+             .outbox = &outbox_,
              .stores = &stores_,
              .ids = &ids_,
              .sealer = shared.sealer,
              .features = &features_,
              .events = &presence_,
              .sessions = &sessions_,
+             .commits = &commits_,
              .guard = &guard_,
              .generation = &generation_,
              .metrics = shared.metrics,
              .requests = &requests_,
              .rosters = &rosters_,
+             .resumption = {shared.settings->resumption, shared.settings->resumption_max},
              .domains = shared.settings->domains},
       redis_(runtime::RedisClient::Create(loop, shared.settings->redis)),
       registry_(redis_.get()),
+      outbox_(redis_.get(), shared.settings->outbox),
       ids_(cluster::DeriveSecret(shared.settings->secret, "xylem cluster id 1")),
       generation_(loop),
       sessions_(&shard_),
+      commits_(&shard_),
       requests_(&shard_),
       guard_(&shard_),
       stores_(LoopStores::Of(shared.store, loop)),
@@ -59,6 +64,11 @@ Authenticator::Options BusinessLoop::LoginOptions(const Settings& settings, Regi
   Authenticator::Options options = settings.auth;
   options.strangers = registrar;
   return options;
+}
+
+void BusinessLoop::SetGeneration(uint64_t generation) {
+  outbox_.SetGeneration(generation);
+  generation_.Set(generation);
 }
 
 SessionService::Options BusinessLoop::SessionOptions(const Settings& settings,

@@ -15,6 +15,7 @@
 #include "business/routing/server_request.h"
 #include "business/routing/stanza_dispatcher.h"
 #include "business/session/ownership_guard.h"
+#include "business/session/session_commits.h"
 #include "business/session/session_service.h"
 #include "business/session/session_table.h"
 #include "business/session/shard.h"
@@ -49,7 +50,7 @@ class BusinessLoop {
   PresenceService& presence() { return presence_; }
   Shard& shard() { return shard_; }
   SessionTable& sessions() { return sessions_; }
-  GenerationWatch& generation() { return generation_; }
+  void SetGeneration(uint64_t generation);
   const FeatureSet& features() const { return features_; }
 
  private:
@@ -61,9 +62,11 @@ class BusinessLoop {
   Shard shard_;
   std::unique_ptr<runtime::RedisClient> redis_;
   cluster::SessionRegistry registry_;
+  cluster::Outbox outbox_;
   cluster::ClusterIdMaker ids_;
   GenerationWatch generation_;
   SessionTable sessions_;
+  SessionCommits commits_;
   ServerRequests requests_;
   OwnershipGuard guard_;
   LoopStores stores_;

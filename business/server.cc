@@ -146,6 +146,10 @@ bool Server::Listen() {
     lease_ = std::make_unique<cluster::BusinessLease>(&loops_.at(0), &at(0).redis(), id_,
                                                       incarnation_, settings_.lease);
     lease_->Start();
+    // It delivers: not before there are links.
+    undelivered_ = std::make_unique<Undelivered>(&at(0).shard());
+    outboxes_ = std::make_unique<OutboxSweeper>(&at(0).shard(), undelivered_.get());
+    outboxes_->Start();
   });
   runtime::LogInfo("listening", "Managers are accepted.",
                    {{"address", settings_.rpc.address}, {"port", link_server_->port()}});
@@ -187,7 +191,7 @@ void Server::OnLink(const ManagerLink& link, bool up) {
 void Server::OnGeneration(uint64_t generation) {
   health_.StepDone("redis");
   for (int i = 0; i < loops_.size(); ++i) {
-    loops_.at(i).Post([this, i, generation] { at(i).generation().Set(generation); });
+    loops_.at(i).Post([this, i, generation] { at(i).SetGeneration(generation); });
   }
   reaper_->SetGeneration(generation);
   if (LinkServer* server = linked_.load()) server->SetGeneration(generation);
@@ -240,6 +244,7 @@ void Server::Leave() {
   loops_.RunOn(0, [this] {
     archive_sweeper_.reset();
     readiness_.reset();
+    outboxes_.reset();
     lease_.reset();
     keeper_.reset();
     reaper_.reset();

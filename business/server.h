@@ -10,6 +10,8 @@
 #include "business/business_loop.h"
 #include "business/history/archive_sweeper.h"
 #include "business/readiness_watch.h"
+#include "business/routing/undelivered.h"
+#include "business/session/outbox_sweeper.h"
 #include "business/settings.h"
 #include "lib/cluster/business_lease.h"
 #include "lib/cluster/generation.h"
@@ -67,6 +69,8 @@ class Server {
   std::unique_ptr<cluster::GenerationKeeper> keeper_;
   std::unique_ptr<cluster::Reaper> reaper_;
   std::unique_ptr<cluster::BusinessLease> lease_;
+  std::unique_ptr<Undelivered> undelivered_;
+  std::unique_ptr<OutboxSweeper> outboxes_;
   std::unique_ptr<ReadinessWatch> readiness_;
   std::unique_ptr<ArchiveSweeper> archive_sweeper_;
   // Health and metrics are told even if a loop is stuck.

@@ -132,6 +132,12 @@ std::vector<std::string> Settings::Read(const Config& config, Settings* settings
   const auto& session = config.session();
   s.resources = session.resources();
   s.replace = session.conflict() != "refuse";
+  s.resumption = Ms(session.resumption());
+  s.resumption_max = Ms(session.resumption_max());
+  s.outbox.stanzas = session.outbox_stanzas();
+  s.outbox.bytes = session.outbox_bytes();
+  // Longer than any client may take to send again what it has sent.
+  s.outbox.remember = s.resumption_max + std::chrono::minutes(10);
   s.lease = Ms(session.lease());
   s.reap_interval = Ms(session.reap_interval());
   s.admin.http_address = config.admin().http();

@@ -11,6 +11,7 @@
 #include "business/history/history_options.h"
 #include "business/pep/pep_options.h"
 #include "business/store/store.h"
+#include "lib/cluster/outbox.h"
 #include "lib/runtime/admin_server.h"
 #include "lib/runtime/redis_client.h"
 #include "lib/runtime/rpc.h"
@@ -38,6 +39,9 @@ struct Settings {
   uint32_t resources = 50;
   bool replace = true;
   HistoryOptions history;
+  Ms resumption{300000};
+  Ms resumption_max{600000};
+  cluster::Outbox::Limits outbox;
   PepOptions pep;
   Ms lease{10000};
   Ms reap_interval{1000};

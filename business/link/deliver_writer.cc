@@ -15,7 +15,8 @@ size_t TargetSize(const DeliverTarget& target) {
   return (target.owner.connection != 0 ? kFixed64Size : 0) +
          (target.owner.epoch != 0 ? kFixed64Size : 0) +
          (target.out_seq != 0 ? 1 + WireWriter::VarintSize(target.out_seq) : 0) +
-         BytesSize(target.to.size()) + BytesSize(target.effect.size());
+         BytesSize(target.to.size()) + BytesSize(target.effect.size()) +
+         (target.generation != 0 ? 1 + WireWriter::VarintSize(target.generation) : 0);
 }
 
 }  // namespace
@@ -34,6 +35,7 @@ void WriteDeliverHead(uint64_t number, const DeliverBody& body,
     out.Uint(3, target.out_seq);
     out.Bytes(4, target.to);
     out.Bytes(5, target.effect);
+    out.Uint(6, target.generation);
   }
   out.Uint(6, body.flags);
   out.Uint(7, body.kind);

@@ -85,6 +85,7 @@ struct DeliverTarget {
   uint64_t out_seq = 0;
   std::string to;      // full JID to write in; empty = leave `to` out
   std::string effect;  // cluster::EffectId
+  uint64_t generation = 0;  // with out_seq: of Redis, under which the session was announced
 };
 
 struct DeliverBody {

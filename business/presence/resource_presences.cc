@@ -6,6 +6,7 @@
 
 #include "business/link/manager_links.h"
 #include "business/routing/account_delivery.h"
+#include "business/routing/session_delivery.h"
 #include "business/routing/stanza_class.h"
 #include "business/session/session.h"
 #include "business/session/shard.h"
@@ -53,15 +54,11 @@ void ShowPresences(Session& session, const xmpp::BareJid& account,
   for (const cluster::SessionRecord& row : rows) {
     if (!row.available || row.presence.empty()) continue;
     ++open->left;
-    std::vector<DeliverTarget> targets;
-    targets.push_back({.owner = session.record.owner,
-                       .out_seq = 0,
-                       .to = session.full().ToString(),
-                       .effect = cluster::EffectId(IdOf(shard, cause, row), kEffectDelivery)});
     shard.metrics->StanzasOut(StanzaKind::kPresence).Add();
     // A session that does not take it is about to end, and needs it no more.
-    shard.links->Deliver(BodyOf(account, row), std::move(targets),
-                         [open](const std::vector<DeliverOutcome>&) { open->One(); });
+    DeliverToSession(session, BodyOf(account, row), session.full().ToString(),
+                     cluster::EffectId(IdOf(shard, cause, row), kEffectDelivery), 0,
+                     [open] { open->One(); });
   }
   open->One();
 }

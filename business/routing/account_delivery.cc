@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "business/routing/session_delivery.h"
 #include "business/routing/stale_row.h"
 #include "business/session/shard.h"
 #include "lib/runtime/log.h"
@@ -15,6 +16,10 @@ namespace {
 
 constexpr uint64_t kFirstPauseMs = 20;
 constexpr uint64_t kLongestPauseMs = 1000;
+
+bool IsManaged(const cluster::SessionRecord& row) {
+  return (row.flags & cluster::kSessionStreamManagement) != 0;
+}
 
 }  // namespace
 
@@ -88,10 +93,93 @@ void AccountDelivery::Send() {
   runtime::KillPoint("route.before_deliver");
   DeliverBody body = Body();
   shard_->metrics->StanzasOut(static_cast<xmpp::StanzaKind>(body.kind)).Add(targets.size());
+  const bool managed = std::any_of(chosen_.rows.begin(), chosen_.rows.end(),
+                                   [this](uint32_t i) { return IsManaged(rows_[i]); });
+  if (managed) return SendMixed(std::move(body), std::move(targets));
   shard_->links->Deliver(std::move(body), std::move(targets),
                          [self = Self()](const std::vector<DeliverOutcome>& outcomes) {
                            self->OnOutcomes(outcomes);
                          });
+}
+
+void AccountDelivery::SendMixed(DeliverBody body, std::vector<DeliverTarget> targets) {
+  mixed_ = std::make_unique<Mixed>();
+  mixed_->outcomes.assign(targets.size(), DeliverOutcome::kUnknown);
+  std::vector<DeliverTarget> plain;
+  for (uint32_t k = 0; k < targets.size(); ++k) {
+    const bool has_outbox = IsManaged(rows_[chosen_.rows[k]]);
+    (has_outbox ? mixed_->managed : mixed_->plain).push_back(k);
+    (has_outbox ? mixed_->pushes : plain).push_back(std::move(targets[k]));
+  }
+  mixed_->open = plain.empty() ? 1 : 2;
+  mixed_->body = std::move(body);
+  Append();
+  if (plain.empty()) return;
+  shard_->links->Deliver(mixed_->body, std::move(plain),
+                         [self = Self()](const std::vector<DeliverOutcome>& outcomes) {
+                           Mixed& mixed = *self->mixed_;
+                           for (size_t i = 0; i < mixed.plain.size(); ++i) {
+                             mixed.outcomes[mixed.plain[i]] = outcomes[i];
+                           }
+                           self->OnPart();
+                         });
+}
+
+std::string AccountDelivery::OthersThan(const cluster::SessionRecord& row) const {
+  std::string others;
+  for (uint32_t i : chosen_.rows) {
+    if (rows_[i].session == row.session) continue;
+    others += cluster::HexBytes(rows_[i].session).substr(0, cluster::OutboxEntry::kSessionPrefix);
+  }
+  return others;
+}
+
+void AccountDelivery::Append() {
+  cluster::OutboxEntry entry;
+  entry.stanza_class = mixed_->body.stanza_class;
+  entry.kind = mixed_->body.kind;
+  entry.flags = mixed_->body.flags;
+  entry.effect = cluster::EffectId(Id(), Index());
+  entry.body = mixed_->body.bytes;
+  std::vector<cluster::OutboxTarget> outboxes;
+  for (size_t i = 0; i < mixed_->managed.size(); ++i) {
+    const cluster::SessionRecord& row = rows_[chosen_.rows[mixed_->managed[i]]];
+    outboxes.push_back({row.resource, row.session, mixed_->pushes[i].to, OthersThan(row)});
+  }
+  shard_->outbox->Append(
+      account_, Origin(), entry, outboxes,
+      [self = Self()](runtime::Result<std::vector<cluster::AppendResult>> results) {
+        self->OnAppended(results);
+      });
+}
+
+// What is in an outbox is delivered; pushing it to the manager is a hint.
+void AccountDelivery::OnAppended(
+    const runtime::Result<std::vector<cluster::AppendResult>>& results) {
+  using Append = cluster::AppendResult::Outcome;
+  runtime::KillPoint("append.after");
+  OutboxPush push(shard_, account_);
+  for (size_t i = 0; results && i < results->size(); ++i) {
+    const cluster::AppendResult& result = (*results)[i];
+    const cluster::SessionRecord& row = rows_[chosen_.rows[mixed_->managed[i]]];
+    const bool appended = result.outcome == Append::kAppended || result.outcome == Append::kFull;
+    // Else it is looked for again.
+    const bool has_it = appended || result.outcome == Append::kSeen;
+    mixed_->outcomes[mixed_->managed[i]] =
+        has_it ? DeliverOutcome::kTaken : DeliverOutcome::kNoLink;
+    if (result.outcome == Append::kFull || result.outcome == Append::kOver) {
+      PartFromFullOutbox(shard_, account_, row);
+    }
+    if (has_it) push.Add(row, std::move(mixed_->pushes[i]), result.out_seq, appended);
+  }
+  push.Send(std::move(mixed_->body));
+  OnPart();
+}
+
+void AccountDelivery::OnPart() {
+  if (--mixed_->open > 0) return;
+  const std::unique_ptr<Mixed> mixed = std::move(mixed_);
+  OnOutcomes(mixed->outcomes);
 }
 
 void AccountDelivery::OnOutcomes(const std::vector<DeliverOutcome>& outcomes) {

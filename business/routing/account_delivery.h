@@ -13,6 +13,7 @@
 #include "business/link/manager_links.h"
 #include "business/message/recipient_rule.h"
 #include "lib/cluster/cluster_id.h"
+#include "lib/cluster/outbox.h"
 #include "lib/cluster/session_record.h"
 #include "lib/runtime/result.h"
 #include "lib/xmpp/jid.h"
@@ -82,6 +83,8 @@ class AccountDelivery {
   }
   virtual const cluster::ClusterId& Id() const = 0;
   virtual EffectIndex Index() const { return kEffectDelivery; }
+  // Whose effect it is; a session's is remembered until the session has committed it.
+  virtual cluster::OutboxOrigin Origin() const { return {}; }
   // It has lost its purpose: nothing more is called.
   virtual bool Abandoned() const = 0;
   virtual void OnLookedUp() = 0;
@@ -100,6 +103,12 @@ class AccountDelivery {
  private:
   void OnRows(runtime::Result<std::vector<cluster::SessionRecord>> rows);
   void ChooseNow();
+  // Some of those chosen have stream management: their outboxes take it, in one script.
+  void SendMixed(DeliverBody body, std::vector<DeliverTarget> targets);
+  void Append();
+  void OnAppended(const runtime::Result<std::vector<cluster::AppendResult>>& results);
+  std::string OthersThan(const cluster::SessionRecord& row) const;
+  void OnPart();
   void OnOutcomes(const std::vector<DeliverOutcome>& outcomes);
   void NoteRefusal(const cluster::SessionRecord& row);
   void Pause();
@@ -115,6 +124,15 @@ class AccountDelivery {
   Recipients chosen_;
   bool chosen_is_new_ = false;
   absl::InlinedVector<std::string, 1> taken_;  // sessions
+  // SendMixed: what became of each that was chosen, and how many answers are missing.
+  struct Mixed {
+    std::vector<DeliverOutcome> outcomes;
+    std::vector<uint32_t> plain, managed;  // which of those chosen
+    DeliverBody body;
+    std::vector<DeliverTarget> pushes;  // to `managed`
+    uint32_t open = 0;
+  };
+  std::unique_ptr<Mixed> mixed_;
   absl::InlinedVector<Refusal, 1> refused_;
   uint64_t started_ms_ = 0;
   uint32_t attempts_ = 0;

@@ -11,6 +11,7 @@
 #include "business/routing/sender_reply.h"
 #include "business/routing/stanza_class.h"
 #include "business/routing/stanza_reply.h"
+#include "business/session/backoff.h"
 #include "business/session/ownership_guard.h"
 #include "business/session/session.h"
 #include "business/session/shard.h"
@@ -208,7 +209,11 @@ void RoutedStanza::OnDelivered(End end) {
       OneDone();
       return;
     case End::kNobody:
-      RunStages(Stage::kNoResource);
+      if (in_seq_ <= session_->resubmitted) {
+        runtime::Spawn(AskWhetherSeen(Me()));
+      } else {
+        RunStages(Stage::kNoResource);
+      }
       return;
     case End::kUndeliverable:
       Bounce(xmpp::StanzaError::RecipientUnavailable());
@@ -216,6 +221,21 @@ void RoutedStanza::OnDelivered(End end) {
     case End::kNoRegistry:
       Bounce(xmpp::StanzaError::ResourceConstraint());
       return;
+  }
+}
+
+runtime::Task<void> RoutedStanza::AskWhetherSeen(std::shared_ptr<RoutedStanza> self) {
+  Shard& shard = self->shard();
+  Backoff backoff(shard.loop);
+  for (;;) {
+    const auto seen = co_await shard.outbox->WasSeen(
+        self->account(), self->Origin(), cluster::EffectId(self->id_, self->Index()));
+    if (self->Abandoned()) co_return;
+    if (seen && *seen) self->Finish();
+    if (seen && !*seen) self->RunStages(Stage::kNoResource);
+    if (seen) co_return;
+    co_await backoff.Pause();
+    if (self->Abandoned()) co_return;
   }
 }
 

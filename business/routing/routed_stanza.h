@@ -11,6 +11,7 @@
 #include "business/feature.h"
 #include "business/routing/account_delivery.h"
 #include "business/routing/message_copies.h"
+#include "business/routing/session_delivery.h"
 #include "business/session/submission.h"
 #include "lib/xmpp/stanza.h"
 
@@ -35,6 +36,7 @@ class RoutedStanza final : public Submission, public AccountDelivery {
   DeliverBody Body() override;
   const std::string& WrittenTo() const override { return to_.ToString(); }
   const cluster::ClusterId& Id() const override { return id_; }
+  cluster::OutboxOrigin Origin() const override { return OriginOf(*session_, in_seq_); }
   bool Abandoned() const override;
   void OnLookedUp() override;
   void OnPause() override { owners_ = 0; }
@@ -48,6 +50,8 @@ class RoutedStanza final : public Submission, public AccountDelivery {
   void OnKeptDecided();
   // Behind the commit: who becomes available after it finds the message in the archive.
   void StartLookUp();
+  // Submitted again: whoever had it the first time may be gone by now (R2).
+  static runtime::Task<void> AskWhetherSeen(std::shared_ptr<RoutedStanza> self);
   void OnNobody(StageVerdict verdict);
   // XEP-0280.
   MessageCopies& Copies();

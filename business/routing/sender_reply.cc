@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "business/routing/account_delivery.h"
+#include "business/routing/session_delivery.h"
 #include "business/routing/stanza_class.h"
 #include "business/session/session.h"
 #include "business/session/shard.h"
@@ -19,17 +20,10 @@ void ReplyToSender(const SubmissionPtr& submission, xmpp::StanzaKind kind, std::
   body.splice_offset = xmpp::SpliceOffset(kind);
   body.kind = static_cast<uint8_t>(kind);
   body.stanza_class = kClassOutbox;
-  std::vector<DeliverTarget> targets;
-  targets.push_back({.owner = session.record.owner,
-                     .out_seq = 0,
-                     .to = session.full().ToString(),
-                     .effect = cluster::EffectId(id, kEffectReply)});
   shard.metrics->StanzasOut(kind).Add();
-  runtime::KillPoint("route.before_deliver");
-  shard.links->Deliver(std::move(body), std::move(targets),
-                       [submission](const std::vector<DeliverOutcome>&) {
-                         submission->Become(Submission::State::kFinished);
-                       });
+  DeliverToSession(session, std::move(body), session.full().ToString(),
+                   cluster::EffectId(id, kEffectReply), submission->in_seq(),
+                   [submission] { submission->Become(Submission::State::kFinished); });
 }
 
 void AnsweredStanza::Prepare() { Become(reply_.empty() ? State::kFinished : State::kReplyWanted); }

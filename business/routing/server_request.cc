@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "business/routing/account_delivery.h"
+#include "business/routing/session_delivery.h"
 #include "business/routing/stanza_class.h"
 #include "business/session/session.h"
 #include "business/session/shard.h"
@@ -31,14 +32,10 @@ bool ServerRequests::Get(Session& session, std::string_view payload, Done done) 
   body.splice_offset = xmpp::SpliceOffset(xmpp::StanzaKind::kIq);
   body.kind = static_cast<uint8_t>(xmpp::StanzaKind::kIq);
   body.stanza_class = kClassOutbox;
-  std::vector<DeliverTarget> targets;
-  targets.push_back({.owner = session.record.owner,
-                     .out_seq = 0,
-                     .to = session.full().ToString(),
-                     .effect = cluster::EffectId(effect, kEffectServerRequest)});
   waiting_.emplace(id, Waiting{session.full().ToString(), std::move(done)});
   shard_->metrics->StanzasOut(xmpp::StanzaKind::kIq).Add();
-  shard_->links->Deliver(std::move(body), std::move(targets), nullptr);
+  DeliverToSession(session, std::move(body), session.full().ToString(),
+                   cluster::EffectId(effect, kEffectServerRequest), 0, nullptr);
   shard_->loop->RunAfter(kDeadline, [this, alive = alive_, id] {
     if (!*alive) return;
     const auto it = waiting_.find(id);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "business/routing/enable_stanza.h"
 #include "business/routing/feature_set.h"
 #include "business/routing/outside.h"
 #include "business/routing/routed_stanza.h"
@@ -11,6 +12,7 @@
 #include "business/routing/stanza_reply.h"
 #include "business/session/ownership_guard.h"
 #include "business/session/shard.h"
+#include "lib/xmpp/namespaces.h"
 
 namespace business {
 namespace {
@@ -55,6 +57,10 @@ SubmissionPtr StanzaDispatcher::Route(const SessionPtr& session, uint64_t in_seq
                                       xmpp::Stanza stanza) {
   const cluster::ClusterId id =
       shard_->ids->Make(session->record.session, in_seq, stanza.to, stanza.bytes);
+  if (stanza.kind == StanzaKind::kNonza && stanza.payload_ns == xmpp::ns::kSm &&
+      stanza.payload_name == "enable") {
+    return std::make_shared<EnableStanza>(session, in_seq, stanza, id);
+  }
   if (stanza.kind == StanzaKind::kNonza) {
     session->link()->SendClose(session->connection(), session->epoch(),
                                {xmpp::StreamCondition::kUnsupportedStanzaType, {}, {}});

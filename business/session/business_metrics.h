@@ -24,12 +24,17 @@ struct BusinessMetrics {
   runtime::Counter& replaced;
   runtime::Counter& announced;
   runtime::Counter& ended;
+  runtime::Counter& hibernated;
+  runtime::Counter& resumed;
+  runtime::Counter& resumptions_refused;
+  runtime::Counter& timed_out;    // hibernated sessions whose client did not come back
+  runtime::Counter& overflowed;   // outboxes
+  runtime::Counter& undelivered;  // stanzas that an ended session left
   runtime::Counter& fenced;
   runtime::Counter& gaps;
   runtime::Counter& repeated;
   runtime::Counter& retries;
   runtime::Counter& stale_rows;
-  runtime::Counter& unsupported;  // items of behaviours that this server does not have yet
   runtime::Counter& handler_exceptions;
   runtime::Histogram& routing_seconds;      // from Submit to finished
   // Sampled, one stanza in 64, in microseconds.

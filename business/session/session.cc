@@ -38,6 +38,16 @@ void Session::Leave() {
   queue.Clear();
 }
 
+void Session::TellNewest(uint64_t out_seq) {
+  std::vector<DeliverTarget> targets;
+  targets.push_back({.owner = record.owner,
+                     .out_seq = out_seq,
+                     .to = {},
+                     .effect = {},
+                     .generation = record.announced_generation});
+  shard_->links->Deliver({}, std::move(targets), nullptr);
+}
+
 void Session::SendTicket() { link_->SendTicket(connection(), epoch(), SealSession(*this)); }
 
 }  // namespace business

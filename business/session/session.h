@@ -1,6 +1,7 @@
 // A bound resource, as its home knows it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,6 +46,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void Leave();
   // Seals the session as it is now and gives it to the manager.
   void SendTicket();
+  // Stream management: the outbox goes up to `out_seq`. The manager pulls what it misses.
+  void TellNewest(uint64_t out_seq);
 
   State state = State::kLive;
   cluster::SessionRecord record;  // as it stands, or soon stands, in the registry
@@ -52,6 +55,22 @@ class Session : public std::enable_shared_from_this<Session> {
   SubmissionQueue queue;
   uint32_t turn = 0;  // of the newest announcement: what was submitted under an older one is dropped
   std::vector<std::string> directed;  // who got directed presence (RFC 6121 §4.6)
+
+  // Stream management (XEP-0198), see SessionCommits. Without it what is finished is accepted.
+  struct StreamManagement {
+    uint64_t base = 0;  // in_seq of <enable/>: the wire's h counts from here
+    std::chrono::milliseconds resumption{0};
+    uint64_t committed = 0;  // in_seq, as Redis knows it
+    uint64_t confirmed = 0;  // out_seq that the client has confirmed,
+    uint64_t trimmed = 0;    // and that Redis knows of
+    uint64_t written = 0;    // out_seq, as the manager announced it
+    uint64_t last = 0;       // of the outbox, as of the announcement
+    bool under_way = false;  // a commit is
+  };
+  bool managed() const { return (record.flags & cluster::kSessionStreamManagement) != 0; }
+  StreamManagement sm;
+  // Up to here the manager may hear that stanzas are accepted.
+  uint64_t accepted() const { return managed() ? sm.committed : queue.accepted(); }
 
   // Ownership checks, see OwnershipGuard.
   uint64_t checks = 0;
@@ -84,6 +103,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Set by SessionEnder.
   bool closed = false;            // the socket is gone: kEnding, or will be once it is announced
+  bool resumable = false;         // closed: hibernates instead of ending
   bool ending_under_way = false;  // its row is being removed
   uint64_t last_in_seq = 0;       // closed: ends once this is accepted
 

@@ -9,10 +9,12 @@
 
 #include "business/session/backoff.h"
 #include "business/session/ownership_guard.h"
+#include "business/session/session_commits.h"
 #include "business/session/session_ender.h"
 #include "business/session/session_table.h"
 #include "business/session/session_ticket.h"
 #include "business/session/shard.h"
+#include "lib/cluster/outbox.h"
 #include "lib/runtime/log.h"
 #include "proto/connmgr_business.pb.h"
 
@@ -30,6 +32,8 @@ SessionPtr MakeSession(Shard* shard, const ManagerLinkPtr& link, OpenedTicket ti
       std::make_shared<Session>(shard, link, xmpp::FullJid::FromNormalized(std::move(full)),
                                 std::move(ticket.record), std::move(ticket.mechanism));
   session->directed = std::move(ticket.directed);
+  session->sm.base = ticket.sm_base;
+  session->sm.resumption = ticket.sm_resumption;
   return session;
 }
 
@@ -70,13 +74,21 @@ SessionPtr SessionAnnouncer::Take(const ManagerLinkPtr& link, const xylem::v1::A
     if (announce.accepted() > session->queue.accepted()) {
       session->queue.StartBehind(announce.accepted());
     }
+    NoteNumbers(*session, announce);
     return session;
   }
   session = MakeSession(shard_, link, *std::move(ticket));
   session->state = Session::State::kAnnouncing;
   session->queue.StartBehind(announce.accepted());
+  NoteNumbers(*session, announce);
   shard_->sessions->Add(session);
   return session;
+}
+
+void SessionAnnouncer::NoteNumbers(Session& session, const xylem::v1::Announce& announce) {
+  Session::StreamManagement& sm = session.sm;
+  sm.written = std::max<uint64_t>(sm.written, announce.written_out_seq());
+  sm.confirmed = std::max<uint64_t>(sm.confirmed, announce.client_acked());
 }
 
 void SessionAnnouncer::StartWaiting() {
@@ -130,18 +142,42 @@ runtime::Task<SessionAnnouncer::Outcome> SessionAnnouncer::Announce(SessionPtr s
   const cluster::SessionRecord& stands = announced->record;
   if (stands.presence_number >= session->record.presence_number) session->record = stands;
   session->record.announced_generation = stands.announced_generation;
+  session->record.flags &= ~static_cast<uint64_t>(cluster::kSessionHibernated);
+  if (!session->managed()) co_return Outcome::kDone;
+  const Outcome outcome = co_await AnnounceOutbox(session);
+  co_return outcome;
+}
+
+// What stands in the outbox, and what the manager knows: the newer of both.
+runtime::Task<SessionAnnouncer::Outcome> SessionAnnouncer::AnnounceOutbox(SessionPtr session) {
+  Session::StreamManagement& sm = session->sm;
+  const auto announced =
+      co_await shard_->outbox->Announce(session->full(), session->record,
+                                        session->queue.accepted(), sm.written, sm.base,
+                                        sm.resumption);
+  if (!announced || session->gone()) co_return Outcome::kTryAgain;
+  if (!announced->has_value()) {
+    shard_->guard->Fence(session);
+    co_return Outcome::kFenced;
+  }
+  sm.committed = (*announced)->committed;
+  sm.last = (*announced)->last;
+  session->queue.SkipTo(sm.committed);
   co_return Outcome::kDone;
 }
 
 void SessionAnnouncer::Announced(const SessionPtr& session) {
   shard_->metrics->announced.Add();
-  session->link()->SendAccepted(session->connection(), session->epoch(), session->queue.accepted());
+  session->link()->SendAccepted(session->connection(), session->epoch(), session->accepted());
   session->link()->AcceptNow();
   session->SendTicket();
+  // What was pushed while it had no home may not have arrived.
+  if (session->managed()) session->TellNewest(session->sm.last);
   session->state = Session::State::kLive;
   shard_->guard->CheckNow(session);
   if (session->closed) ender_->BeginEnding(session);
   session->Pump();
+  if (session->managed() && !session->gone()) shard_->commits->Commit(session);
 }
 
 }  // namespace business

@@ -29,7 +29,9 @@ class SessionAnnouncer {
   SessionPtr Take(const ManagerLinkPtr& link, const xylem::v1::Announce& announce);
   void StartWaiting();
   runtime::Task<void> Run(SessionPtr session);
+  static void NoteNumbers(Session& session, const xylem::v1::Announce& announce);
   runtime::Task<Outcome> Announce(SessionPtr session, uint64_t started_ms);
+  runtime::Task<Outcome> AnnounceOutbox(SessionPtr session);
   void Announced(const SessionPtr& session);
 
   Shard* const shard_;

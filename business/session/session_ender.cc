@@ -10,6 +10,7 @@
 #include "business/session/session_table.h"
 #include "business/session/session_ticket.h"
 #include "business/session/shard.h"
+#include "lib/cluster/outbox.h"
 #include "lib/runtime/process.h"
 
 namespace business {
@@ -32,8 +33,9 @@ SessionEnder::SessionEnder(Shard* shard) : shard_(shard) {
 
 SessionEnder::~SessionEnder() { shard_->sessions->OnDrained(nullptr); }
 
-void SessionEnder::Close(const SessionPtr& session, uint64_t last_in_seq) {
+void SessionEnder::Close(const SessionPtr& session, uint64_t last_in_seq, bool resumable) {
   if (session->gone()) return;
+  if (!session->closed) session->resumable = resumable;
   session->last_in_seq = std::max(session->last_in_seq, last_in_seq);
   if (std::exchange(session->closed, true)) return;
   // A session whose announcement runs has no row that could be removed: see SessionAnnouncer.
@@ -52,7 +54,7 @@ void SessionEnder::BeginEnding(const SessionPtr& session) {
 
 void SessionEnder::EndIfDrained(const SessionPtr& session) {
   if (session->state != Session::State::kEnding) return;
-  if (session->queue.accepted() >= session->last_in_seq) StartEnd(session);
+  if (session->accepted() >= session->last_in_seq) StartEnd(session);
 }
 
 void SessionEnder::StartEnd(const SessionPtr& session) {
@@ -62,23 +64,62 @@ void SessionEnder::StartEnd(const SessionPtr& session) {
 
 runtime::Task<void> SessionEnder::End(SessionPtr session) {
   runtime::KillPoint("close.before_end");
-  const bool gone =
-      co_await EndRow(session->link(), session->account(), session->record, session->directed);
+  bool gone = false;
+  if (session->resumable && session->managed() && session->sm.resumption.count() > 0) {
+    gone = co_await Hibernate(session->link(), session->full(), session->record,
+                              session->sm.resumption, session->directed);
+  } else {
+    gone = co_await EndRow(session->link(), session->account(), session->record,
+                           session->directed);
+  }
   if (!gone) co_return;  // the link is down: the manager says Closed to another home
   runtime::KillPoint("close.before_ended");
   session->link()->SendEnded(session->connection(), session->epoch());
   shard_->sessions->Remove(*session);
 }
 
-void SessionEnder::CloseUnknown(const ManagerLinkPtr& link, OpenedTicket ticket) {
-  runtime::Spawn(EndUnknown(link, std::move(ticket)));
+void SessionEnder::CloseUnknown(const ManagerLinkPtr& link, OpenedTicket ticket, bool resumable) {
+  runtime::Spawn(EndUnknown(link, std::move(ticket), resumable));
 }
 
-runtime::Task<void> SessionEnder::EndUnknown(ManagerLinkPtr link, OpenedTicket ticket) {
+runtime::Task<void> SessionEnder::EndUnknown(ManagerLinkPtr link, OpenedTicket ticket,
+                                             bool resumable) {
   const cluster::Owner owner = ticket.record.owner;
-  const bool gone = co_await EndRow(link, std::move(ticket.account), std::move(ticket.record),
-                                    std::move(ticket.directed));
+  const bool managed = (ticket.record.flags & cluster::kSessionStreamManagement) != 0;
+  bool gone = false;
+  if (resumable && managed && ticket.sm_resumption.count() > 0) {
+    auto full = xmpp::FullJid::FromNormalized(ticket.account.ToString() + "/" +
+                                              ticket.record.resource);
+    gone = co_await Hibernate(link, std::move(full), std::move(ticket.record),
+                              ticket.sm_resumption, std::move(ticket.directed));
+  } else {
+    gone = co_await EndRow(link, std::move(ticket.account), std::move(ticket.record),
+                           std::move(ticket.directed));
+  }
   if (gone) link->SendEnded(owner.connection, owner.epoch);
+}
+
+runtime::Task<bool> SessionEnder::Hibernate(ManagerLinkPtr link, xmpp::FullJid full,
+                                            cluster::SessionRecord record,
+                                            std::chrono::milliseconds resumption,
+                                            std::vector<std::string> directed) {
+  using Hibernation = cluster::Outbox::Hibernation;
+  Backoff backoff(shard_->loop);
+  const uint64_t try_until = shard_->loop->NowMs() + kTriedAtLeastMs;
+  do {
+    const auto result = co_await shard_->outbox->Hibernate(full, record, resumption);
+    if (result && *result == Hibernation::kDone) {
+      shard_->metrics->hibernated.Add();
+      co_return true;
+    }
+    if (result) {
+      // It is another owner's by now, or there is nothing to be resumed.
+      const bool gone = co_await EndRow(link, full.Bare(), record, directed);
+      co_return gone;
+    }
+    co_await backoff.Pause();
+  } while (link->alive() || shard_->loop->NowMs() < try_until);
+  co_return false;
 }
 
 runtime::Task<bool> SessionEnder::EndRow(ManagerLinkPtr link, xmpp::BareJid account,

@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "business/auth/authenticator.h"
+#include "business/session/ownership_guard.h"
+#include "business/session/session_commits.h"
 #include "business/session/session_table.h"
 #include "business/session/session_ticket.h"
 #include "business/session/shard.h"
 #include "business/session/stanza_sink.h"
-#include "lib/runtime/log.h"
+#include "lib/cluster/outbox.h"
 #include "lib/xmpp/namespaces.h"
 #include "lib/xmpp/stanza.h"
 #include "proto/connmgr_business.pb.h"
@@ -80,6 +82,7 @@ SessionService::SessionService(Shard* shard, Authenticator* authenticator, Stanz
       ender_(shard),
       binder_(shard, &ender_,
               {.max_resources = options_.max_resources, .replace = options_.replace}),
+      resumer_(shard, &ender_),
       announcer_(shard, &ender_) {}
 
 SessionService::~SessionService() = default;
@@ -117,6 +120,9 @@ void SessionService::OnNegotiate(const ManagerLinkPtr& link, const xylem::v1::Ne
   const uint64_t connection = element.connection();
   std::optional<OpenedTicket> identity = IdentityOf(*shard_, *link, connection, element.ticket());
   if (!identity) return Close(link, connection, StreamCondition::kNotAuthorized);
+  if (element.namespace_() == ns::kSm) {
+    return resumer_.Resume(link, connection, element.element(), *std::move(identity));
+  }
   if (element.namespace_() != ns::kBind) {
     return Close(link, connection, StreamCondition::kUnsupportedStanzaType);
   }
@@ -149,7 +155,7 @@ void SessionService::Take(const SessionPtr& session, xylem::v1::Submit& submit) 
     case SubmissionQueue::Place::kRepeated:
       shard_->metrics->repeated.Add();
       // The manager may have missed it; what is still under way is told when it is done.
-      if (submit.in_seq() <= session->queue.accepted()) {
+      if (submit.in_seq() <= session->accepted()) {
         shard_->sessions->AcceptedAdvanced(session);
       }
       return;
@@ -170,15 +176,45 @@ void SessionService::TellGap(const SessionPtr& session) {
 }
 
 void SessionService::OnPull(const ManagerLinkPtr& link, const xylem::v1::Pull& pull) {
-  shard_->metrics->unsupported.Add();
-  runtime::LogDebug("pull_ignored", "there is no stream management yet",
-                    {{"manager", link->manager()}, {"connection", pull.connection()}});
+  const SessionPtr session = shard_->sessions->Find(link.get(), pull.connection());
+  if (!session || !session->Is(pull.epoch()) || !session->managed()) return;
+  runtime::Spawn(Pull(session, pull.from_out_seq(), pull.room_stanzas(), pull.room_bytes()));
+}
+
+runtime::Task<void> SessionService::Pull(SessionPtr session, uint64_t from, uint32_t stanzas,
+                                         uint32_t bytes) {
+  // Without an answer the manager asks again.
+  const auto pulled =
+      co_await shard_->outbox->Pull(session->full(), session->record, from, stanzas, bytes);
+  if (!pulled || session->gone()) co_return;
+  if (!pulled->has_value()) {
+    shard_->guard->Require(session);
+    co_return;
+  }
+  uint64_t out_seq = (*pulled)->first;
+  for (const cluster::OutboxEntry& entry : (*pulled)->entries) {
+    DeliverBody body;
+    body.bytes = entry.body;
+    body.splice_offset = xmpp::SpliceOffset(static_cast<xmpp::StanzaKind>(entry.kind));
+    body.kind = entry.kind;
+    body.stanza_class = entry.stanza_class;
+    body.flags = entry.flags;
+    std::vector<DeliverTarget> targets;
+    targets.push_back({.owner = session->record.owner,
+                       .out_seq = out_seq++,
+                       .to = entry.to,
+                       .effect = entry.effect,
+                       .generation = session->record.announced_generation});
+    shard_->links->Deliver(std::move(body), std::move(targets), nullptr);
+  }
+  session->TellNewest((*pulled)->last);
 }
 
 void SessionService::OnClientAck(const ManagerLinkPtr& link, const xylem::v1::ClientAck& ack) {
-  shard_->metrics->unsupported.Add();
-  runtime::LogDebug("client_ack_ignored", "there is no stream management yet",
-                    {{"manager", link->manager()}, {"connection", ack.connection()}});
+  const SessionPtr session = shard_->sessions->Find(link.get(), ack.connection());
+  if (session && session->Is(ack.epoch())) {
+    shard_->commits->Confirmed(session, ack.up_to_out_seq());
+  }
 }
 
 void SessionService::OnAnnounce(const ManagerLinkPtr& link, const xylem::v1::Announce& announce) {
@@ -191,18 +227,19 @@ void SessionService::OnClosed(const ManagerLinkPtr& link, const xylem::v1::Close
   if (closed.epoch() == 0) {
     authenticator_->OnConnectionClosed(link, connection);
     binder_.Abandon(link.get(), connection);
+    resumer_.Abandon(link.get(), connection);
     // BOUND and Closed crossed: the manager does not know of this session, and never will.
-    if (session) ender_.Close(session, 0);
+    if (session) ender_.Close(session, 0, /*resumable=*/true);
     return;
   }
   if (session && session->Is(closed.epoch())) {
-    ender_.Close(session, closed.last_in_seq());
+    ender_.Close(session, closed.last_in_seq(), closed.resumable());
     return;
   }
   std::optional<OpenedTicket> ticket =
       OpenTicket(*shard_->sealer, *link, connection, closed.ticket());
   if (ticket && !ticket->record.session.empty() && ticket->record.owner.epoch == closed.epoch()) {
-    ender_.CloseUnknown(link, *std::move(ticket));
+    ender_.CloseUnknown(link, *std::move(ticket), closed.resumable());
   } else {
     link->SendEnded(connection, closed.epoch());  // there is nothing that could be ended
   }
@@ -213,7 +250,13 @@ void SessionService::OnMoved(const ManagerLinkPtr& link, const xylem::v1::Moved&
   if (moved.epoch() == 0) {
     authenticator_->OnConnectionClosed(link, moved.connection());
     binder_.Abandon(link.get(), moved.connection());
-    if (session) ender_.Close(session, 0);  // its BOUND came too late: it is bound elsewhere
+    resumer_.Abandon(link.get(), moved.connection());
+    if (session && session->managed()) {
+      shard_->sessions->Remove(*session);  // resumed elsewhere, with the same owner
+      return;
+    }
+    // Its BOUND came too late: it is bound elsewhere.
+    if (session) ender_.Close(session, 0, /*resumable=*/false);
   } else if (session && session->Is(moved.epoch())) {
     shard_->sessions->Remove(*session);
   }
@@ -223,6 +266,7 @@ void SessionService::OnLinkUp(const ManagerLinkPtr&) {}
 
 void SessionService::OnLinkDown(const ManagerLinkPtr& link) {
   binder_.AbandonLink(link.get());
+  resumer_.AbandonLink(link.get());
   shard_->sessions->ForgetLink(link.get());
   authenticator_->OnLinkDown(link);
 }

@@ -10,6 +10,7 @@
 #include "business/session/session_announcer.h"
 #include "business/session/session_binder.h"
 #include "business/session/session_ender.h"
+#include "business/session/session_resumer.h"
 
 namespace business {
 
@@ -44,6 +45,7 @@ class SessionService final : public ManagerEvents {
   void OpenAuthenticated(const ManagerLinkPtr& link, const xylem::v1::Opened& opened);
   void Take(const SessionPtr& session, xylem::v1::Submit& submit);
   void TellGap(const SessionPtr& session);
+  runtime::Task<void> Pull(SessionPtr session, uint64_t from, uint32_t stanzas, uint32_t bytes);
 
   Shard* const shard_;
   Authenticator* const authenticator_;
@@ -51,6 +53,7 @@ class SessionService final : public ManagerEvents {
   const Options options_;
   SessionEnder ender_;
   SessionBinder binder_;
+  SessionResumer resumer_;
   SessionAnnouncer announcer_;
 };
 

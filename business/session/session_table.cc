@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "business/session/session_commits.h"
 #include "business/session/shard.h"
 #include "lib/runtime/process.h"
 
@@ -61,14 +62,22 @@ void SessionTable::TellAccepted() {
   for (SessionPtr& session : std::exchange(advanced_, {})) {
     session->accepted_pending = false;
     if (session->gone()) continue;
-    runtime::KillPoint("submit.before_accepted");
-    session->link()->SendAccepted(session->connection(), session->epoch(),
-                                  session->queue.accepted());
-    if (session->accept_soon) session->link()->AcceptNow();
-    if (session->state == Session::State::kEnding &&
-        session->queue.accepted() >= session->last_in_seq && on_drained_) {
-      on_drained_(session);
+    if (session->managed()) {
+      shard_->commits->Commit(session);
+    } else {
+      TellAccepted(session);
     }
+  }
+}
+
+void SessionTable::TellAccepted(const SessionPtr& session) {
+  runtime::KillPoint("submit.before_accepted");
+  session->link()->SendAccepted(session->connection(), session->epoch(), session->accepted());
+  // With stream management the client may have asked how far we are.
+  if (session->accept_soon || session->managed()) session->link()->AcceptNow();
+  if (session->state == Session::State::kEnding && session->accepted() >= session->last_in_seq &&
+      on_drained_) {
+    on_drained_(session);
   }
 }
 

@@ -25,8 +25,11 @@ class SessionTable {
   // The link is down: its sessions are announced elsewhere, or here again.
   void ForgetLink(const ManagerLink* link);
 
-  // At most one Accepted per session and turn.
+  // At most one Accepted per session and turn; with stream management, or what its client confirmed,
+  // it is committed first.
   void AcceptedAdvanced(const SessionPtr& session);
+  // Says Accepted, now.
+  void TellAccepted(const SessionPtr& session);
   // Called, at the end of a turn, for a session that is ending and whose stanzas are all handled.
   void OnDrained(std::function<void(const SessionPtr&)> handler) { on_drained_ = std::move(handler); }
 

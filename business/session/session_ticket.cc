@@ -32,6 +32,8 @@ std::string SealSession(const Session& session) {
   ticket.set_peer_address(record.peer_address);
   ticket.set_redis_generation(record.announced_generation);
   ticket.set_since_ms(record.since_ms);
+  ticket.set_sm_base(session.sm.base);
+  ticket.set_sm_resumption_ms(static_cast<uint64_t>(session.sm.resumption.count()));
 
   size_t room = kMaxTicketBytes - kSealOverhead;
   const size_t fixed = ticket.ByteSizeLong();
@@ -77,6 +79,8 @@ std::optional<OpenedTicket> OpenTicket(const cluster::TicketSealer& sealer,
   record.presence = ticket.presence();
   record.announced_generation = ticket.redis_generation();
   record.since_ms = ticket.since_ms();
+  opened.sm_base = ticket.sm_base();
+  opened.sm_resumption = std::chrono::milliseconds(ticket.sm_resumption_ms());
   for (auto it = ticket.directed().rbegin(); it != ticket.directed().rend(); ++it) {
     opened.directed.push_back(*it);
   }

@@ -1,6 +1,7 @@
 // What a session's sealed ticket holds (design §3, proto/ticket.proto).
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ struct OpenedTicket {
   // Of a session, from bind on; `record.session` is empty before.
   cluster::SessionRecord record;
   std::vector<std::string> directed;
+  uint64_t sm_base = 0;  // stream management: in_seq of <enable/>
+  std::chrono::milliseconds sm_resumption{0};
 };
 
 inline constexpr size_t kMaxTicketBytes = 2048;

@@ -2,6 +2,7 @@
 // main, one per loop; every pointer is valid as long as the loop runs.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -56,6 +57,11 @@ struct Shard {
   std::function<runtime::Task<void>(xmpp::Jid from, std::vector<xmpp::BareJid>* accounts)>
       listener_filter;
   runtime::RedisClient* redis = nullptr;
+  // Stream management: how long a session waits for its client.
+  struct Resumption {
+    std::chrono::milliseconds usual{300000}, at_most{600000};
+  };
+  Resumption resumption{};
   std::vector<std::string> domains;
 
   bool Serves(std::string_view domain) const {

@@ -26,6 +26,13 @@ void SubmissionQueue::StartBehind(uint64_t accepted) {
   next_ = accepted + 1;
 }
 
+void SubmissionQueue::SkipTo(uint64_t in_seq) {
+  if (in_seq <= accepted_) return;
+  while (!items_.empty() && items_.front()->in_seq() <= in_seq) items_.erase(items_.begin());
+  accepted_ = in_seq;
+  next_ = std::max(next_, in_seq + 1);
+}
+
 bool SubmissionQueue::Pump() {
   if (pumping_) {  // a step finished inside a step
     again_ = true;

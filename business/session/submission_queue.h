@@ -29,6 +29,9 @@ class SubmissionQueue {
 
   // A session that was announced: everything up to `accepted` is behind it. Drops what is queued.
   void StartBehind(uint64_t accepted);
+  // What was submitted up to `in_seq` is committed, as somebody else knows: it is not handled again.
+  // Nothing may be under way.
+  void SkipTo(uint64_t in_seq);
   void Clear() { items_.clear(); }
 
   uint64_t next() const { return next_; }

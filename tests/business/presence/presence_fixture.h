@@ -16,10 +16,12 @@
 #include "business/routing/feature_set.h"
 #include "business/session/ownership_guard.h"
 #include "business/session/session.h"
+#include "business/session/session_commits.h"
 #include "business/session/session_table.h"
 #include "business/session/shard.h"
 #include "business/store/loop_stores.h"
 #include "business/store/store.h"
+#include "lib/cluster/outbox.h"
 #include "lib/cluster/session_registry.h"
 #include "proto/connmgr_business.pb.h"
 #include "tests/business/store/store_fixture.h"
@@ -62,10 +64,15 @@ class RecordingManagers final : public ManagerLinks {
         continue;
       }
       outcomes.push_back(DeliverOutcome::kTaken);
+      const std::string connection = std::to_string(target.owner.connection);
+      if (target.out_seq != 0) {
+        pushed.push_back(connection + " #" + std::to_string(target.out_seq) + " " + body.bytes);
+        continue;
+      }
       if (!seen_.insert({target.owner.connection, target.effect}).second) continue;
       std::string bytes;
       xmpp::AppendWithTo(&bytes, body.bytes, body.splice_offset, target.to);
-      got.push_back(std::to_string(target.owner.connection) + " " + bytes);
+      got.push_back(connection + " " + bytes);
     }
     if (done) {
       loop_->Defer([done = std::move(done), outcomes = std::move(outcomes)]() mutable {
@@ -73,11 +80,16 @@ class RecordingManagers final : public ManagerLinks {
       });
     }
   }
-  void Close(const cluster::Owner&, xmpp::StreamError) override {}
+  void Close(const cluster::Owner& owner, xmpp::StreamError error) override {
+    closed.push_back(std::to_string(owner.connection) + " " +
+                     std::string(xmpp::ConditionName(error.condition)));
+  }
   bool IsLinked(const std::string&, uint64_t) const override { return true; }
 
   std::vector<std::string> got;  // "<connection> <stanza>"
-  int refuse = 0;                // so many targets are not reached
+  std::vector<std::string> pushed;  // "<connection> #<out_seq> <stanza without to>"
+  std::vector<std::string> closed;  // "<connection> <condition>"
+  int refuse = 0;                   // so many targets are not reached
 
  private:
   runtime::EventLoop* const loop_;
@@ -90,10 +102,13 @@ class PresenceWorld {
   explicit PresenceWorld(const std::string& redis_address) : redis(redis_address) {
     redis.Run([&] {
       registry = std::make_unique<cluster::SessionRegistry>(redis.client());
+      outbox = std::make_unique<cluster::Outbox>(redis.client(), outbox_limits);
       generation = std::make_unique<GenerationWatch>(&redis.loop());
       links = std::make_unique<RecordingManagers>(&redis.loop());
       shard.loop = &redis.loop();
       shard.registry = registry.get();
+      shard.outbox = outbox.get();
+      shard.commits = &commits;
       shard.redis = redis.client();
       auto opened = Store::Open({.url = "sqlite:" + directory.File("test.db")});
       ASSERT_TRUE(opened.has_value()) << opened.error().message;
@@ -258,7 +273,10 @@ class PresenceWorld {
   RosterCache rosters{&shard, {}};
   PresenceService presence{&shard};
   std::shared_ptr<QuietLink> link = std::make_shared<QuietLink>();
+  SessionCommits commits{&shard};
   std::unique_ptr<cluster::SessionRegistry> registry;
+  cluster::Outbox::Limits outbox_limits{.stanzas = 8};
+  std::unique_ptr<cluster::Outbox> outbox;
   std::unique_ptr<GenerationWatch> generation;
   std::unique_ptr<RecordingManagers> links;
   std::unique_ptr<SessionTable> table;

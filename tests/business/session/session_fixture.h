@@ -14,6 +14,7 @@
 
 #include "business/auth/authenticator.h"
 #include "business/session/ownership_guard.h"
+#include "business/session/session_commits.h"
 #include "business/session/session_events.h"
 #include "business/session/session_service.h"
 #include "business/session/session_table.h"
@@ -21,6 +22,7 @@
 #include "business/session/shard.h"
 #include "business/session/stanza_sink.h"
 #include "business/session/submission.h"
+#include "lib/cluster/outbox.h"
 #include "lib/cluster/session_registry.h"
 #include "proto/connmgr_business.pb.h"
 #include "proto/ticket.pb.h"
@@ -78,8 +80,12 @@ class RecordingAuthenticator final : public Authenticator {
 
 class RecordingLinks final : public ManagerLinks {
  public:
-  void Deliver(DeliverBody, std::vector<DeliverTarget>, Done) override {
-    FAIL() << "no deliveries";
+  // Only to sessions with stream management: what is said without being asked.
+  void Deliver(DeliverBody body, std::vector<DeliverTarget> targets, Done) override {
+    for (const DeliverTarget& target : targets) {
+      EXPECT_NE(target.generation, 0u) << "not of an outbox";
+      pushed.push_back({target.owner.connection, target.owner.epoch, target.out_seq, body.bytes});
+    }
   }
   void Close(const cluster::Owner& owner, xmpp::StreamError error) override {
     EXPECT_EQ(error.condition, xmpp::StreamCondition::kConflict);
@@ -87,6 +93,7 @@ class RecordingLinks final : public ManagerLinks {
   }
   bool IsLinked(const std::string&, uint64_t) const override { return true; }
   std::vector<cluster::Owner> conflicts;
+  std::vector<Told> pushed;  // number: out_seq; ticket: the body
 };
 
 class RecordingEvents final : public SessionEvents {
@@ -154,8 +161,11 @@ class Server {
     redis.Run([&] {
       shard.loop = &redis.loop();
       registry = std::make_unique<cluster::SessionRegistry>(redis.client());
+      outbox = std::make_unique<cluster::Outbox>(redis.client(), cluster::Outbox::Limits{});
       generation = std::make_unique<GenerationWatch>(shard.loop);
       shard.registry = registry.get();
+      shard.outbox = outbox.get();
+      shard.commits = &commits;
       shard.generation = generation.get();
       shard.links = &links;
       shard.ids = &ids;
@@ -271,12 +281,13 @@ class Server {
     service->OnAnnounce(link, announce);
   }
   void Closed(const std::shared_ptr<RecordingLink>& link, uint64_t connection, uint64_t epoch,
-              const std::string& ticket, uint64_t last_in_seq = 0) {
+              const std::string& ticket, uint64_t last_in_seq = 0, bool resumable = false) {
     xylem::v1::Closed closed;
     closed.set_connection(connection);
     closed.set_epoch(epoch);
     closed.set_ticket(ticket);
     closed.set_last_in_seq(last_in_seq);
+    closed.set_resumable(resumable);
     service->OnClosed(link, closed);
   }
 
@@ -287,7 +298,9 @@ class Server {
   cluster::ClusterIdMaker ids{kSecret};
   cluster::TicketSealer sealer{std::vector<std::string>{kSecret}};
   Shard shard;
+  SessionCommits commits{&shard};
   std::unique_ptr<cluster::SessionRegistry> registry;
+  std::unique_ptr<cluster::Outbox> outbox;
   std::unique_ptr<GenerationWatch> generation;
   std::unique_ptr<SessionTable> table;
   std::unique_ptr<OwnershipGuard> guard;

@@ -354,16 +354,5 @@ TEST_F(SessionServiceTest, ForgetsTheSessionsOfALinkThatIsDownWithoutEndingThem)
   EXPECT_TRUE(s.Get([&] { return link->accepted.empty() && s.events.ends.empty(); }));
 }
 
-TEST_F(SessionServiceTest, CountsWhatBelongsToStreamManagementAndIgnoresIt) {
-  Server s(redis_->address());
-  auto link = s.Link();
-  const uint64_t before = s.metrics.unsupported.value();
-  s.Run([&] {
-    s.service->OnPull(link, xylem::v1::Pull());
-    s.service->OnClientAck(link, xylem::v1::ClientAck());
-  });
-  EXPECT_EQ(s.metrics.unsupported.value(), before + 2);
-}
-
 }  // namespace
 }  // namespace business
