@@ -219,8 +219,38 @@ void BusinessLink::SendAnnounce(const LinkSession& session, uint64_t redis_gener
   writer.Uint(Announce::kTurnFieldNumber, session.turn);
   writer.Bytes(Announce::kTicketFieldNumber, session.ticket);
   writer.Uint(Announce::kAcceptedFieldNumber, session.window.accepted());
+  if (session.sm != nullptr) {
+    writer.Uint(Announce::kWrittenOutSeqFieldNumber, session.sm->written());
+    writer.Uint(Announce::kClientAckedFieldNumber, session.sm->confirmed());
+  }
   writer.Uint(Announce::kRedisGenerationFieldNumber, redis_generation);
   batch_.Add(Up::kAnnounceFieldNumber, scratch_);
+  WatchQueue();
+}
+
+void BusinessLink::SendPull(const LinkSession& session, uint32_t stanzas, uint32_t bytes) {
+  using xylem::v1::Pull;
+  if (!up()) return;
+  scratch_.clear();
+  WireWriter writer(&scratch_);
+  writer.Fixed64(Pull::kConnectionFieldNumber, session.connection);
+  writer.Fixed64(Pull::kEpochFieldNumber, session.epoch);
+  writer.Uint(Pull::kFromOutSeqFieldNumber, session.sm->next());
+  writer.Uint(Pull::kRoomStanzasFieldNumber, stanzas);
+  writer.Uint(Pull::kRoomBytesFieldNumber, bytes);
+  batch_.Add(Up::kPullFieldNumber, scratch_);
+  WatchQueue();
+}
+
+void BusinessLink::SendClientAck(const LinkSession& session) {
+  using xylem::v1::ClientAck;
+  if (!up()) return;
+  scratch_.clear();
+  WireWriter writer(&scratch_);
+  writer.Fixed64(ClientAck::kConnectionFieldNumber, session.connection);
+  writer.Fixed64(ClientAck::kEpochFieldNumber, session.epoch);
+  writer.Uint(ClientAck::kUpToOutSeqFieldNumber, session.sm->confirmed());
+  batch_.Add(Up::kClientAckFieldNumber, scratch_);
   WatchQueue();
 }
 

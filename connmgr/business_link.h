@@ -96,6 +96,8 @@ class BusinessLink final : private runtime::Timer {
   void SendSubmit(const LinkSession& session, uint64_t in_seq, SubmissionWindow::Kept& kept,
                   bool accept_soon);
   void SendAnnounce(const LinkSession& session, uint64_t redis_generation);
+  void SendPull(const LinkSession& session, uint32_t stanzas, uint32_t bytes);
+  void SendClientAck(const LinkSession& session);
   void SendClosed(const LinkSession& session);
   void SendClosedUnbound(uint64_t connection, std::string_view reason);
   void SendMoved(uint64_t connection, uint64_t epoch);

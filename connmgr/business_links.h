@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,13 @@ class LinkClient {
   // Write `body` with `to` spliced in. Called in order.
   virtual TakenOutcome OnDeliver(std::string_view body, uint32_t splice_offset,
                                  std::string_view to) = 0;
+  // Stream management: <enabled/>, from which on what is delivered counts; other elements that are
+  // no stanzas.
+  virtual void OnEnabled(std::string_view element) { OnNonza(element); }
+  virtual void OnNonza(std::string_view element) { (void)element; }
+  // Bytes that OnDeliver takes before the client counts as too slow; WriteLimit if nothing waits.
+  virtual size_t WriteRoom() const { return WriteLimit(); }
+  virtual size_t WriteLimit() const { return SIZE_MAX; }
   // The window has room again after Submit said kFull.
   virtual void OnWindowOpen() = 0;
   // Write this stream error, then close. The session is over for the cluster already if `fenced`.
@@ -80,6 +88,16 @@ class BusinessLinks {
   // read no more of this session until OnWindowOpen.
   enum class Window { kOpen, kFull };
   virtual Window Submit(uint64_t connection, const xmpp::Stanza& stanza) = 0;
+  // Stream management. <enable/> is submitted as a stanza is; MayEnable: it was not yet.
+  virtual bool MayEnable(uint64_t connection) const = 0;
+  virtual bool IsManaged(uint64_t connection) const = 0;
+  // h as it may be told: what is accepted.
+  virtual uint32_t HandledCount(uint64_t connection) const = 0;
+  // <r/>: OnNonza with <a/> follows, at once or when what was submitted before is accepted.
+  virtual void AnswerRequest(uint64_t connection) = 0;
+  // <a h=''/>. A value: it is too high, so many were sent.
+  virtual std::optional<uint32_t> Confirm(uint64_t connection, uint32_t h) = 0;
+
   // Submitted and not yet accepted.
   virtual uint32_t Unaccepted(uint64_t connection) const = 0;
   virtual uint64_t UnacceptedTotal() const = 0;

@@ -103,6 +103,11 @@ bool C2sStream::BeforeBind(const xmpp::Stanza& element) {
     SetState(State::kBindAsked);
     return AskBusiness(element);
   }
+  // XEP-0198 §5: instead of binding. <enable/> before it is refused there.
+  if (IsNonza(element, ns::kSm, "resume") || IsNonza(element, ns::kSm, "enable")) {
+    SetState(State::kBindAsked);
+    return AskBusiness(element);
+  }
   // RFC 6120 §7.1: nothing is processed before a resource is bound.
   if (IsStanza(element)) return Refuse(StreamCondition::kNotAuthorized, "no resource is bound");
   return RefuseElement(element, StreamCondition::kUnsupportedStanzaType);

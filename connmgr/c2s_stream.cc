@@ -8,6 +8,7 @@
 #include "connmgr/stream_negotiation.h"
 #include "lib/runtime/log.h"
 #include "lib/xmpp/namespaces.h"
+#include "lib/xmpp/stream_management.h"
 #include "proto/connmgr_business.pb.h"
 
 namespace connmgr {
@@ -242,6 +243,10 @@ bool C2sStream::OnStanza(xmpp::Stanza stanza) {
 
 bool C2sStream::OnStreamEnd() {
   if (state_ >= State::kClosing) return false;
+  // XEP-0198 §4: the last word on what was handled.
+  if (SaysSession() && loop_.links().IsManaged(number_)) {
+    connection_.Send(xmpp::WriteSmAnswer(loop_.links().HandledCount(number_)));
+  }
   connection_.Send("</stream:stream>");
   BeginClosing(CloseReason::kStreamEnd, "stream_end");
   return false;
@@ -260,6 +265,9 @@ void C2sStream::Close(const xmpp::StreamError& error, CloseReason reason) {
     SendStreamHeader({});
   }
   loop_.counters().stream_errors[static_cast<size_t>(error.condition)].Add();
+  if (SaysSession() && loop_.links().IsManaged(number_)) {
+    connection_.Send(xmpp::WriteSmAnswer(loop_.links().HandledCount(number_)));
+  }
   connection_.Send(error.ToXml());
   connection_.Send("</stream:stream>");
   BeginClosing(reason, xmpp::ConditionName(error.condition));
@@ -297,7 +305,9 @@ void C2sStream::OnLost(CloseReason reason) {
 
 void C2sStream::LeaveLinks() {
   if (number_ == 0) return;
-  loop_.links().Forget(std::exchange(number_, 0), close_text_, /*resumable=*/false);
+  // XEP-0198 §7: who says </stream:stream> leaves for good.
+  const bool resumable = close_reason_ != CloseReason::kStreamEnd;
+  loop_.links().Forget(std::exchange(number_, 0), close_text_, resumable);
 }
 
 void C2sStream::BeginDrain() {

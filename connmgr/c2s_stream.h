@@ -111,6 +111,10 @@ class C2sStream final : private ConnectionUser,
   void OnNegotiationLost() override;
   TakenOutcome OnDeliver(std::string_view body, uint32_t splice_offset,
                          std::string_view to) override;
+  void OnEnabled(std::string_view element) override;
+  void OnNonza(std::string_view element) override;
+  size_t WriteRoom() const override;
+  size_t WriteLimit() const override;
   void OnWindowOpen() override;
   void OnCloseOrder(xmpp::StreamError error, bool fenced) override;
 
@@ -141,6 +145,9 @@ class C2sStream final : private ConnectionUser,
   // c2s_session.cc
   bool InSession(xmpp::Stanza stanza);
   bool SessionNonza(const xmpp::Stanza& element);
+  bool StreamManagementNonza(const xmpp::Stanza& element);
+  bool SubmitInSession(const xmpp::Stanza& stanza);
+  bool SaysSession() const;
   bool IsOwnAddress(std::string_view from) const;
 
   // c2s_timers.cc

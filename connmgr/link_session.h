@@ -6,6 +6,7 @@
 #include <string>
 
 #include "connmgr/business_links.h"
+#include "connmgr/stream_management.h"
 #include "connmgr/submission_window.h"
 
 namespace connmgr {
@@ -67,6 +68,8 @@ struct LinkSession {
   uint64_t epoch = 0;         // 0 before bind
   uint64_t former_epoch = 0;  // before a new generation renumbered it
   SubmissionWindow window;
+  uint64_t enable_seq = 0;               // in_seq of <enable/>; 0 = it was not submitted
+  std::unique_ptr<StreamManagement> sm;  // from <enabled/> on
   uint64_t gap_expected = 0;  // what the last Gap that was obeyed asked for,
   uint64_t gap_ms = 0;        // and when
   std::unique_ptr<Negotiation> negotiation;
@@ -78,6 +81,7 @@ struct LinkSession {
   bool unanswered = false;  // announced, and nothing came back yet
   bool misplaced = false;   // moves to a better home when its window is empty
   bool told_full = false;
+  bool early = false;  // numbered deliveries came before <enabled/>
 
   LinkSession(uint64_t number, LinkClient* c) : connection(number), client(c) {}
 };

@@ -75,6 +75,7 @@ void LinkSet::Forget(uint64_t connection, std::string_view reason, bool resumabl
   // It may be among what is owed, whoever it came from.
   for (const auto& link : links_) link->AnswerNow();
   session->client = nullptr;
+  resumable = resumable && session->sm != nullptr;
   session->state = State::kClosing;
   session->misplaced = false;
   session->closing =
@@ -125,6 +126,7 @@ BusinessLinks::Window LinkSet::Submit(uint64_t connection, const xmpp::Stanza& s
   CHECK(session != nullptr);
   if (session->state == State::kOver) return Window::kOpen;  // its stream is about to notice
   CHECK(session->state == State::kBound);
+  if (stanza.kind == xmpp::StanzaKind::kNonza) session->enable_seq = session->window.next_in_seq();
   SubmissionWindow::Kept& kept = session->window.Push(WriteEnvelope(stanza));
   ++unaccepted_;
   // Not attached: it goes with the announcement.

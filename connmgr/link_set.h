@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ namespace xylem::v1 {
 class Control;
 class Control_Gap;
 class Hello;
+class Resumed;
 }  // namespace xylem::v1
 
 namespace connmgr {
@@ -31,6 +33,7 @@ namespace connmgr {
 //   link_set_negotiation.cc  connections before bind
 //   link_set_homes.cc        links come and go, sessions follow
 //   link_set_items.cc        what business servers say
+//   link_set_management.cc   stream management
 class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
  public:
   LinkSet(runtime::EventLoop* loop, Options options);
@@ -43,6 +46,11 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
   void Negotiate(uint64_t connection, std::string_view element, std::string_view ns,
                  std::string_view name) override;
   Window Submit(uint64_t connection, const xmpp::Stanza& stanza) override;
+  bool MayEnable(uint64_t connection) const override;
+  bool IsManaged(uint64_t connection) const override;
+  uint32_t HandledCount(uint64_t connection) const override;
+  void AnswerRequest(uint64_t connection) override;
+  std::optional<uint32_t> Confirm(uint64_t connection, uint32_t h) override;
   uint32_t Unaccepted(uint64_t connection) const override;
   uint64_t UnacceptedTotal() const override { return unaccepted_; }
   int live() const override { return static_cast<int>(usable_.size()); }
@@ -90,6 +98,7 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
   void SendWaiting(LinkSession* session);
   void OnNegotiated(BusinessLink* link, std::string_view item, bool* ok);
   void Bound(LinkSession* session, BusinessLink* link, const xylem::v1::Negotiated& answer);
+  void GoOn(LinkSession* session, const xylem::v1::Resumed& resumed);
   void EndUnclaimed(BusinessLink* link, const xylem::v1::Negotiated& answer);
 
   // link_set_homes.cc
@@ -117,6 +126,29 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
   bool OnDeliver(BusinessLink* link, std::string_view item);
   TakenOutcome DeliverTo(std::string_view target, std::string_view body, uint32_t splice_offset,
                          bool* ok);
+  // link_set_management.cc
+  struct Pushed {
+    std::string_view body;
+    uint32_t splice_offset;
+    std::string_view to;
+    size_t size() const { return body.size() + to.size(); }
+  };
+  TakenOutcome DeliverUnnumbered(LinkSession* session, std::string_view body);
+  TakenOutcome DeliverNumbered(LinkSession* session, uint64_t generation, uint64_t out_seq,
+                               const Pushed& pushed);
+  static bool Fits(const LinkSession& session, size_t size);
+  bool WriteNumbered(LinkSession* session, const Pushed& pushed);
+  void WriteHeld(LinkSession* session);
+  void Ask(LinkSession* session);
+  void AskLate();
+  void LookSoon(LinkSession* session);
+  void LookAtGaps();
+  void PullNow(LinkSession* session);
+  void PullOrLook(LinkSession* session);
+  void DoubtHints();
+  void PullAll();
+  void AnswerIfDue(LinkSession* session);
+
   bool OnTicket(BusinessLink* link, std::string_view item);
   bool OnEnded(std::string_view item);
   bool OnControl(BusinessLink* link, std::string_view item);
@@ -151,6 +183,12 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
   TokenBucket moves_;
   uint64_t storm_until_ms_ = 0;
 
+  // Stream management: who is to be asked for <a/>, and who may miss something.
+  std::vector<uint64_t> to_ask_, to_look_;
+
+  Alarm<&LinkSet::AskLate> ask_alarm_{this};
+  Alarm<&LinkSet::LookAtGaps> look_alarm_{this};
+  Alarm<&LinkSet::PullAll> doubt_alarm_{this};
   AnnounceEnd announce_end_{this};
   Alarm<&LinkSet::RepeatClosed> repeat_alarm_{this};
   Alarm<&LinkSet::Sweep> sweep_alarm_{this};

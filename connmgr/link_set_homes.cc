@@ -68,6 +68,7 @@ void LinkSet::OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) {
   runtime::LogInfo("link_up", "Linked to a business server.",
                    {{"address", link->address()}, {"instance", link->instance()}});
   NoteGeneration(hello.redis_generation());
+  DoubtHints();  // what it could not push while there was no link
   RefreshUsable();
   Resettle();
   ScheduleSweep();
@@ -77,6 +78,7 @@ void LinkSet::OnLinkDown(BusinessLink* link, bool was_up) {
   std::vector<uint64_t> negotiating;
   if (was_up) {
     ++stats_.links_lost;
+    DoubtHints();
     storm_until_ms_ = loop_->NowMs() + kStormMs;
     for (auto& [number, session] : sessions_) {
       if (session->home == link) SetHome(session.get(), nullptr);

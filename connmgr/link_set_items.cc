@@ -89,6 +89,7 @@ bool LinkSet::OnAccepted(BusinessLink* link, std::string_view item) {
   if (!session->Owns(accepted.epoch) && accepted.epoch < session->epoch) return true;
   session->unanswered = false;
   unaccepted_ -= session->window.AcceptUpTo(accepted.number);
+  AnswerIfDue(session);
   if (session->misplaced && session->window.empty()) MoveIfQuiet(session);
   if (session->told_full && !session->WindowFull(options_.limits)) {
     session->told_full = false;
@@ -133,7 +134,7 @@ bool LinkSet::OnDeliver(BusinessLink* link, std::string_view item) {
 TakenOutcome LinkSet::DeliverTo(std::string_view target, std::string_view body,
                                 uint32_t splice_offset, bool* ok) {
   using xylem::v1::Target;
-  uint64_t connection = 0, epoch = 0;
+  uint64_t connection = 0, epoch = 0, out_seq = 0, generation = 0;
   std::string_view to, effect;
   WireReader fields(target);
   while (fields.Next()) {
@@ -144,11 +145,17 @@ TakenOutcome LinkSet::DeliverTo(std::string_view target, std::string_view body,
       case Target::kEpochFieldNumber:
         epoch = fields.number();
         break;
+      case Target::kOutSeqFieldNumber:
+        out_seq = fields.number();
+        break;
       case Target::kToFieldNumber:
         to = fields.bytes();
         break;
       case Target::kEffectFieldNumber:
         effect = fields.bytes();
+        break;
+      case Target::kGenerationFieldNumber:
+        generation = fields.number();
         break;
       default:
         break;
@@ -160,6 +167,11 @@ TakenOutcome LinkSet::DeliverTo(std::string_view target, std::string_view body,
     ++stats_.not_here;
     return TakenOutcome::kNotHere;
   }
+  if (out_seq != 0 || body.empty()) {
+    return DeliverNumbered(session, generation, out_seq, {body, splice_offset, to});
+  }
+  const bool enabling = session->enable_seq != 0 && splice_offset == 0;
+  if (session->sm != nullptr || enabling) return DeliverUnnumbered(session, body);
   const uint64_t now = loop_->NowMs();
   if (!effect.empty() && effects_.Seen(connection, effect, now)) {
     ++stats_.duplicates_dropped;

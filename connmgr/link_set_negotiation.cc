@@ -123,7 +123,18 @@ void LinkSet::Bound(LinkSession* session, BusinessLink* link, const Negotiated& 
   session->state = State::kBound;
   ++bound_;
   if (link->draining) session->misplaced = true;
+  if (answer.has_resumed()) GoOn(session, answer.resumed());
   session->client->OnNegotiated(answer);
+  // Another may have resumed it since: the answer tells.
+  if (session->sm != nullptr && session->state == State::kBound) PullNow(session);
+}
+
+// A resumed session's numbers go on.
+void LinkSet::GoOn(LinkSession* session, const xylem::v1::Resumed& resumed) {
+  session->window.StartBehind(resumed.accepted());
+  session->enable_seq = resumed.base();
+  session->sm = std::make_unique<StreamManagement>(resumed.base(), resumed.confirmed());
+  session->sm->HeardOf(resumed.last());
 }
 
 // The stream left while its bind was under way: the session it got has nobody.
@@ -138,8 +149,9 @@ void LinkSet::EndUnclaimed(BusinessLink* link, const Negotiated& answer) {
   session->home = link;
   session->attached = true;
   session->state = State::kClosing;
-  session->closing =
-      std::make_unique<LinkSession::Closing>(LinkSession::Closing{"socket", false});
+  if (answer.has_resumed()) GoOn(session, answer.resumed());
+  session->closing = std::make_unique<LinkSession::Closing>(
+      LinkSession::Closing{"socket", /*resumable=*/answer.has_resumed()});
   ++closing_;
   CloseAtHome(session);
 }

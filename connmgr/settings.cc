@@ -63,6 +63,7 @@ void ReadC2s(const xylem::config::Connmgr::C2s& c2s, Settings* settings, Errors*
   }
   settings->ticket_key_file = c2s.ticket_key_file();
   settings->write_queue = c2s.write_queue();
+  settings->location = c2s.location();
 }
 
 }  // namespace

@@ -37,6 +37,7 @@ struct Settings {
   std::vector<runtime::TlsIdentity> certificates;
   std::string ticket_key_file;
   size_t write_queue = 1 << 20;
+  std::string location;  // XEP-0198: where to resume; empty = anywhere
 
   uint32_t stanza_bytes = 262144;
   uint32_t window_stanzas = 64;

@@ -22,6 +22,9 @@ class SubmissionWindow {
   // last one given.
   uint32_t AcceptUpTo(uint64_t up_to);
 
+  // A session that goes on here: numbers follow `accepted`. Nothing is kept yet.
+  void StartBehind(uint64_t accepted) { accepted_ = accepted; }
+
   uint64_t accepted() const { return accepted_; }
   uint64_t next_in_seq() const { return accepted_ + 1 + size(); }
   uint32_t size() const { return static_cast<uint32_t>(kept_.size() - head_); }

@@ -29,6 +29,10 @@ class FakeLinks final : public BusinessLinks {
   std::vector<xylem::v1::Opened> opened;
   std::vector<xmpp::Stanza> submitted;
   std::vector<std::string> forgotten;  // reasons
+  std::vector<bool> resumable;         // the same
+  std::vector<uint32_t> confirmed;     // by <a/>
+  uint32_t sent = 5;                   // stream management: stanzas, so that more cannot be confirmed
+  bool managed = false;
   std::map<uint64_t, LinkClient*> clients;
 
   void Start() override {}
@@ -36,9 +40,10 @@ class FakeLinks final : public BusinessLinks {
     clients[++last_] = client;
     return last_;
   }
-  void Forget(uint64_t connection, std::string_view reason, bool) override {
+  void Forget(uint64_t connection, std::string_view reason, bool may_resume) override {
     clients.erase(connection);
     forgotten.emplace_back(reason);
+    resumable.push_back(may_resume);
     unaccepted_.erase(connection);
     if (sessions_.erase(connection) != 0 && !ends) ++closing_;
   }
@@ -62,6 +67,15 @@ class FakeLinks final : public BusinessLinks {
       answer.set_jid("juliet@example.test/balcony");
       answer.set_reply("<iq type='result' id='b'/>");
       sessions_[connection] = true;
+    } else if (name == "resume" && element.find("previd='gone'") == std::string_view::npos) {
+      managed = true;
+      answer.set_outcome(xylem::v1::Negotiated::BOUND);
+      answer.set_jid("juliet@example.test/balcony");
+      answer.set_reply("<resumed xmlns='urn:xmpp:sm:3' previd='x' h='3'/>");
+      sessions_[connection] = true;
+    } else if (name == "resume" || name == "enable") {
+      answer.set_outcome(xylem::v1::Negotiated::CONTINUE);
+      answer.set_reply("<failed xmlns='urn:xmpp:sm:3'/>");
     } else if (element.find(">more<") != std::string_view::npos) {
       answer.set_outcome(xylem::v1::Negotiated::CONTINUE);
       answer.set_reply("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
@@ -80,6 +94,16 @@ class FakeLinks final : public BusinessLinks {
   Window Submit(uint64_t connection, const xmpp::Stanza& stanza) override {
     submitted.push_back(stanza);
     return ++unaccepted_[connection] >= window ? Window::kFull : Window::kOpen;
+  }
+  bool MayEnable(uint64_t) const override { return !managed; }
+  bool IsManaged(uint64_t) const override { return managed; }
+  uint32_t HandledCount(uint64_t) const override { return 3; }
+  void AnswerRequest(uint64_t connection) override {
+    clients.at(connection)->OnNonza("<a xmlns='urn:xmpp:sm:3' h='3'/>");
+  }
+  std::optional<uint32_t> Confirm(uint64_t, uint32_t h) override {
+    confirmed.push_back(h);
+    return h > sent ? std::optional(sent) : std::nullopt;
   }
   uint32_t Unaccepted(uint64_t connection) const override {
     const auto found = unaccepted_.find(connection);

@@ -47,6 +47,11 @@ struct TestStream final : LinkClient {
     }
     return outcome;
   }
+  void OnEnabled(std::string_view element) override { OnNonza(element); }
+  void OnNonza(std::string_view element) override {
+    written.push_back({std::string(element), {}, 0});
+  }
+  size_t WriteRoom() const override { return room; }
   void OnWindowOpen() override {
     ++opened;
     full = false;
@@ -58,6 +63,7 @@ struct TestStream final : LinkClient {
   uint64_t number = 0;
   uint64_t submitted = 0;
   bool full = false;
+  size_t room = SIZE_MAX;
   TakenOutcome outcome = TakenOutcome::kTaken;
   std::vector<xylem::v1::Negotiated> answers;
   std::vector<Written> written;
