@@ -26,6 +26,7 @@
 #include "business/features/session_establishment.h"
 #include "business/features/software_version.h"
 #include "business/features/spam_report.h"
+#include "business/features/stream_management.h"
 #include "business/features/vcard_temp.h"
 #include "business/history/archive_preferences.h"
 #include "business/history/archive_queries.h"
@@ -86,6 +87,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   // First: what is kept away is not to be archived, copied or pushed.
   features.push_back(Blocking(world.shard, std::make_shared<BlockLists>(world.shard)));
   features.push_back(SessionEstablishment());
+  features.push_back(StreamManagement());
   features.push_back(RosterManagement(world.shard));
   features.push_back(DiscoInfo(answers));
   features.push_back(DiscoItems(answers));

@@ -93,11 +93,12 @@ def play_all(tally, cluster, plays):
     for play in plays:
         order = list(play.actors)
         other = lambda actor, order=order: cluster.manager_address(1 + order.index(actor) % 2)
-        for where, place in (("one manager", one), ("two managers", other)):
+        back = lambda actor, order=order: cluster.manager_address(2 - order.index(actor) % 2)
+        for where, place, elsewhere in (("one manager", one, one), ("two managers", other, back)):
             name = f"{os.path.relpath(play.path, ROOT)}: {play.title} ({where})"
             try:
                 new_accounts(cluster, play)
-                asyncio.run(Stage(cluster, place).play(play))
+                asyncio.run(Stage(cluster, place, elsewhere=elsewhere).play(play))
                 tally.add(name)
             except Mismatch as error:
                 tally.add(name, error)

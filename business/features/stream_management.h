@@ -1,0 +1,9 @@
+#pragma once
+
+#include "business/feature.h"
+
+namespace business {
+
+Feature StreamManagement();
+
+}  // namespace business
