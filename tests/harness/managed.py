@@ -2,9 +2,11 @@
 
 import asyncio
 import collections
+import random
+import time
 import xml.etree.ElementTree as ET
 
-from xmpp import CLIENT, Client, StreamClosed, local
+from xmpp import AuthFailure, CLIENT, Client, StreamClosed, local
 
 SM = "{urn:xmpp:sm:3}"
 STANZAS = (CLIENT + "message", CLIENT + "presence", CLIENT + "iq")
@@ -30,15 +32,19 @@ class ManagedClient:
         self.handled = 0  # stanzas received since <enabled/>, as h
         self.sent = 0     # stanzas sent, as the server's h counts
         self.unconfirmed = collections.deque()  # (number, text)
+        self.resumed = asyncio.Event()
+        self.resumed.set()
         self.stanzas = asyncio.Queue()
         self.on_stanza = None
         self.answers_requests = True
         self.reply = None
-        self.resumptions = 0
+        self.closed = None  # what ended the session, not only a connection
+        self.resumed_after = []  # seconds without a connection, of each time
+        self.keeper = None
 
     @property
-    def closed(self):
-        return self.client is None or self.client.closed is not None
+    def up(self):
+        return self.client is not None and self.client.closed is None and not self.client.task.done()
 
     def receive(self, element):
         if element.tag in STANZAS:
@@ -98,7 +104,7 @@ class ManagedClient:
         """Exactly one stanza."""
         self.sent = (self.sent + 1) % 2**32
         self.unconfirmed.append(text)
-        if not self.closed:
+        if self.up and self.resumed.is_set():
             self.client.send(text)
 
     async def resume(self, address, h=None):
@@ -109,23 +115,48 @@ class ManagedClient:
         client.jid, client.on_stanza = self.jid, self.receive
         count = self.handled if h is None else h
         self.client = client
+        self.resumed.clear()  # what is said meanwhile goes behind what is sent again
         reply = await self.ask(client, f"<resume xmlns='urn:xmpp:sm:3' previd='{self.previd}' h='{count}'/>")
         if reply.tag == SM + "failed":
             raise ResumptionFailed(local(reply[0].tag) if len(reply) else "", reply.get("h"))
         assert reply.tag == SM + "resumed" and reply.get("previd") == self.previd, ET.tostring(reply)
         self.confirmed(int(reply.get("h")))
-        self.resumptions += 1
         for text in list(self.unconfirmed):
             client.send(text)
+        self.resumed.set()
         return self
+
+    def keep(self, addresses, jitter=2.0, patience=60):
+        """From now on comes back by itself, somewhere, each time it loses its connection."""
+        self.keeper = asyncio.get_running_loop().create_task(self.keep_up(addresses, jitter, patience))
+
+    async def keep_up(self, addresses, jitter, patience):
+        while True:
+            await asyncio.wait([self.client.task])
+            lost = time.monotonic()
+            await asyncio.sleep(random.uniform(0, jitter))
+            while True:
+                try:
+                    await self.resume(random.choice(addresses))
+                    break
+                except (StreamClosed, OSError, asyncio.TimeoutError, AuthFailure, AssertionError) as error:
+                    if time.monotonic() - lost > patience:
+                        self.closed = error
+                        return
+                    await asyncio.sleep(0.2)
+                except ResumptionFailed as error:
+                    self.closed = error
+                    return
+            self.resumed_after.append(time.monotonic() - lost)
 
     async def all_confirmed(self, timeout=20):
         """The server confirms all that was sent."""
         deadline = asyncio.get_running_loop().time() + timeout
         while self.unconfirmed:
             if self.closed:
-                raise self.client.closed
-            self.client.send("<r xmlns='urn:xmpp:sm:3'/>")
+                raise self.closed
+            if self.up and self.resumed.is_set():
+                self.client.send("<r xmlns='urn:xmpp:sm:3'/>")
             await asyncio.sleep(0.05)
             assert asyncio.get_running_loop().time() < deadline, f"{len(self.unconfirmed)} are not confirmed"
 
@@ -145,6 +176,8 @@ class ManagedClient:
             self.client.abort()
 
     async def close(self):
+        if self.keeper is not None:
+            self.keeper.cancel()
         if self.client is not None:
             await self.client.close()
 
