@@ -267,6 +267,7 @@ void BusinessLink::SendClosed(const LinkSession& session) {
   writer.Uint(Closed::kLastInSeqFieldNumber, session.window.next_in_seq() - 1);
   writer.Uint(Closed::kTurnFieldNumber, session.turn);
   writer.Uint(Closed::kAcceptedFieldNumber, session.window.accepted());
+  if (session.sm != nullptr) writer.Uint(Closed::kClientAckedFieldNumber, session.sm->confirmed());
   batch_.Add(Up::kClosedFieldNumber, scratch_);
   WatchQueue();
 }

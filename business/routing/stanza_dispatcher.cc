@@ -12,6 +12,7 @@
 #include "business/routing/stanza_reply.h"
 #include "business/session/ownership_guard.h"
 #include "business/session/shard.h"
+#include "lib/xmpp/element.h"
 #include "lib/xmpp/namespaces.h"
 
 namespace business {
@@ -53,10 +54,23 @@ void StanzaDispatcher::Submit(const SessionPtr& session, uint64_t in_seq, xmpp::
   session->Pump();
 }
 
+// What the cluster id is made of. COMPAT(@xmpp/client, 2025): what it sends again after a resumption has a
+// <delay/> that it did not have before; it is the same stanza all the same (R2).
+cluster::ClusterId StanzaDispatcher::IdOf(const Session& session, uint64_t in_seq,
+                                          const xmpp::Stanza& stanza) {
+  const std::string& origin = session.record.session;
+  if ((stanza.flags & xmpp::kHasDelay) != 0) {
+    if (auto element = xmpp::Element::Parse(stanza.bytes)) {
+      element->RemoveIf([](const xmpp::Element& child) { return child.ns() == xmpp::ns::kDelay; });
+      return shard_->ids->Make(origin, in_seq, stanza.to, element->Write());
+    }
+  }
+  return shard_->ids->Make(origin, in_seq, stanza.to, stanza.bytes);
+}
+
 SubmissionPtr StanzaDispatcher::Route(const SessionPtr& session, uint64_t in_seq,
                                       xmpp::Stanza stanza) {
-  const cluster::ClusterId id =
-      shard_->ids->Make(session->record.session, in_seq, stanza.to, stanza.bytes);
+  const cluster::ClusterId id = IdOf(*session, in_seq, stanza);
   if (stanza.kind == StanzaKind::kNonza && stanza.payload_ns == xmpp::ns::kSm &&
       stanza.payload_name == "enable") {
     return std::make_shared<EnableStanza>(session, in_seq, stanza, id);

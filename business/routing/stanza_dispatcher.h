@@ -27,6 +27,7 @@ class StanzaDispatcher final : public StanzaSink {
   void Submit(const SessionPtr& session, uint64_t in_seq, xmpp::Stanza stanza) override;
 
  private:
+  cluster::ClusterId IdOf(const Session& session, uint64_t in_seq, const xmpp::Stanza& stanza);
   SubmissionPtr Route(const SessionPtr& session, uint64_t in_seq, xmpp::Stanza stanza);
   SubmissionPtr RouteMessage(const SessionPtr& session, uint64_t in_seq, xmpp::Stanza stanza,
                              Address address, const cluster::ClusterId& id);

@@ -47,7 +47,10 @@ void SessionCommits::Commit(const SessionPtr& session) {
         const bool advanced = in_seq > state.committed;
         state.committed = std::max(state.committed, in_seq);
         state.trimmed = std::max(state.trimmed, confirmed);
-        if (advanced) shard_->sessions->TellAccepted(session);
+        // One that ends may have waited for this.
+        if (advanced || session->state == Session::State::kEnding) {
+          shard_->sessions->TellAccepted(session);
+        }
         if (session->gone()) return;
         if (session->queue.accepted() > state.committed || state.confirmed > state.trimmed) {
           Commit(session);

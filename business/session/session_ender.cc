@@ -54,7 +54,10 @@ void SessionEnder::BeginEnding(const SessionPtr& session) {
 
 void SessionEnder::EndIfDrained(const SessionPtr& session) {
   if (session->state != Session::State::kEnding) return;
-  if (session->accepted() >= session->last_in_seq) StartEnd(session);
+  if (session->accepted() < session->last_in_seq) return;
+  // What its client has confirmed is not to be dealt with as if it had not.
+  if (session->managed() && session->sm.confirmed != session->sm.trimmed) return;
+  StartEnd(session);
 }
 
 void SessionEnder::StartEnd(const SessionPtr& session) {
@@ -78,14 +81,21 @@ runtime::Task<void> SessionEnder::End(SessionPtr session) {
   shard_->sessions->Remove(*session);
 }
 
-void SessionEnder::CloseUnknown(const ManagerLinkPtr& link, OpenedTicket ticket, bool resumable) {
-  runtime::Spawn(EndUnknown(link, std::move(ticket), resumable));
+void SessionEnder::CloseUnknown(const ManagerLinkPtr& link, OpenedTicket ticket, bool resumable,
+                                uint64_t client_acked) {
+  runtime::Spawn(EndUnknown(link, std::move(ticket), resumable, client_acked));
 }
 
 runtime::Task<void> SessionEnder::EndUnknown(ManagerLinkPtr link, OpenedTicket ticket,
-                                             bool resumable) {
+                                             bool resumable, uint64_t client_acked) {
   const cluster::Owner owner = ticket.record.owner;
   const bool managed = (ticket.record.flags & cluster::kSessionStreamManagement) != 0;
+  if (managed && client_acked != 0) {
+    auto full = xmpp::FullJid::FromNormalized(ticket.account.ToString() + "/" +
+                                              ticket.record.resource);
+    // Should it not come about, something may come twice.
+    shard_->outbox->CommitTo(full, ticket.record, 0, client_acked, [](auto) {});
+  }
   bool gone = false;
   if (resumable && managed && ticket.sm_resumption.count() > 0) {
     auto full = xmpp::FullJid::FromNormalized(ticket.account.ToString() + "/" +

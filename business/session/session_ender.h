@@ -28,7 +28,9 @@ class SessionEnder {
   // A session that was closed while it was being announced goes on here.
   void BeginEnding(const SessionPtr& session);
   // The same for a session that is not known here: its ticket says which row it is.
-  void CloseUnknown(const ManagerLinkPtr& link, OpenedTicket ticket, bool resumable);
+  // `client_acked`: out_seq that its client has confirmed.
+  void CloseUnknown(const ManagerLinkPtr& link, OpenedTicket ticket, bool resumable,
+                    uint64_t client_acked);
 
   // Removes the row of `record` if its owner still owns it, and tells who has to know. True: it is
   // certain that the row is gone. Tried as long as the link lives, and for a minute at least.
@@ -39,7 +41,8 @@ class SessionEnder {
   void EndIfDrained(const SessionPtr& session);
   void StartEnd(const SessionPtr& session);
   runtime::Task<void> End(SessionPtr session);
-  runtime::Task<void> EndUnknown(ManagerLinkPtr link, OpenedTicket ticket, bool resumable);
+  runtime::Task<void> EndUnknown(ManagerLinkPtr link, OpenedTicket ticket, bool resumable,
+                                 uint64_t client_acked);
   // True: it is certain that the session waits for its client, or that it is another owner's.
   runtime::Task<bool> Hibernate(ManagerLinkPtr link, xmpp::FullJid full,
                                 cluster::SessionRecord record,

@@ -233,13 +233,14 @@ void SessionService::OnClosed(const ManagerLinkPtr& link, const xylem::v1::Close
     return;
   }
   if (session && session->Is(closed.epoch())) {
+    shard_->commits->Confirmed(session, closed.client_acked());
     ender_.Close(session, closed.last_in_seq(), closed.resumable());
     return;
   }
   std::optional<OpenedTicket> ticket =
       OpenTicket(*shard_->sealer, *link, connection, closed.ticket());
   if (ticket && !ticket->record.session.empty() && ticket->record.owner.epoch == closed.epoch()) {
-    ender_.CloseUnknown(link, *std::move(ticket), closed.resumable());
+    ender_.CloseUnknown(link, *std::move(ticket), closed.resumable(), closed.client_acked());
   } else {
     link->SendEnded(connection, closed.epoch());  // there is nothing that could be ended
   }

@@ -201,6 +201,7 @@ async def resumption_and_time_out(preset, clients=100, rounds=10):
                     message = await client.next(10)
                     assert message.get("id") == ident, message.get("id")
                     assert ident not in bounced, f"{ident} was delivered and bounced"
+                    client.confirm()  # else it comes to whoever is there next
                 await client.close()
         await asyncio.gather(*(race(name) for name in names))
         await asyncio.sleep(1)
@@ -228,7 +229,7 @@ async def stopped_manager(preset):
             for i in range(20):
                 alice.send(f"<message to='{bob.jid}' type='chat' id='m{i}'><body>{i}</body></message>")
             bob.send(f"<message to='{alice.jid}' type='chat' id='to-alice'><body>x</body></message>")
-            alice.client = None  # its socket stays
+            alice.client, old.on_stanza = None, lambda element: None  # its socket stays
             await alice.resume(second)
             assert (await alice.next()).get("id") == "to-alice"
             alice.send(f"<message to='{bob.jid}' type='chat' id='m20'><body>20</body></message>")

@@ -499,7 +499,7 @@ TEST_F(LinksTest, AnEndIsSaidUntilItIsConfirmed) {
   EXPECT_EQ(closed.epoch(), FakeBusiness::EpochOf(stream->number));
   EXPECT_EQ(closed.ticket(), FakeBusiness::TicketOf(stream->number));
   EXPECT_EQ(closed.reason(), "socket");
-  EXPECT_TRUE(closed.resumable());
+  EXPECT_FALSE(closed.resumable()) << "it has no stream management";
   EXPECT_EQ(closed.last_in_seq(), 2u);
   EXPECT_EQ(closed.accepted(), 0u);
 

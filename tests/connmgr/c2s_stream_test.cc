@@ -433,6 +433,96 @@ TEST_F(C2sStreamTest, IsDrainedAtAPace) {
 }
 
 // performance.md rule 4
+// --- stream management (XEP-0198)
+
+TEST_F(C2sStreamTest, EnableIsSubmittedInTheSessionsOrder) {
+  Start();
+  TestClient client(port());
+  client.LogIn();
+  client.Send("<message><body>x</body></message><enable xmlns='urn:xmpp:sm:3'/><presence/>");
+  ASSERT_TRUE(Becomes([&] { return links_->submitted.size() == 3; }));
+  OnLoop([&] {
+    EXPECT_EQ(links_->submitted[1].kind, xmpp::StanzaKind::kNonza);
+    EXPECT_EQ(links_->submitted[1].payload_name, "enable");
+    links_->clients.begin()->second->OnEnabled("<enabled xmlns='urn:xmpp:sm:3' id='x' resume='true'/>");
+  });
+  client.ReadTo("<enabled xmlns='urn:xmpp:sm:3' id='x' resume='true'/>");
+}
+
+TEST_F(C2sStreamTest, TellsWhereToResume) {
+  settings_.location = "here.example.test:5223";
+  Start();
+  TestClient client(port());
+  client.LogIn();
+  OnLoop([&] {
+    LinkClient* stream = links_->clients.begin()->second;
+    stream->OnEnabled("<enabled xmlns='urn:xmpp:sm:3'/>");
+    stream->OnEnabled("<enabled xmlns='urn:xmpp:sm:3' id='x' resume='true'/>");
+  });
+  client.ReadTo("<enabled xmlns='urn:xmpp:sm:3'/>");
+  client.ReadTo(
+      "<enabled xmlns='urn:xmpp:sm:3' id='x' resume='true' location='here.example.test:5223'/>");
+}
+
+TEST_F(C2sStreamTest, CountsGoBothWays) {
+  Start();
+  TestClient client(port());
+  client.LogIn();
+  OnLoop([&] { links_->managed = true; });
+  client.Send("<r xmlns='urn:xmpp:sm:3'/>");
+  client.ReadTo("<a xmlns='urn:xmpp:sm:3' h='3'/>");
+  client.Send("<a xmlns='urn:xmpp:sm:3' h='4'/>");
+  ASSERT_TRUE(Becomes([&] { return links_->confirmed == std::vector<uint32_t>{4}; }));
+  client.Send("<a xmlns='urn:xmpp:sm:3' h='6'/>");
+  EXPECT_EQ(client.ReadToEnd(),
+            "<a xmlns='urn:xmpp:sm:3' h='3'/>"
+            "<stream:error><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+            "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='6' send-count='5'/></stream:error>"
+            "</stream:stream>");
+}
+
+TEST_F(C2sStreamTest, RefusesCountsThatAreNone) {
+  Start();
+  for (const char* bad : {"<a xmlns='urn:xmpp:sm:3'/>", "<a xmlns='urn:xmpp:sm:3' h='-1'/>",
+                          "<a xmlns='urn:xmpp:sm:3' h='4294967296'/>",
+                          "<enable xmlns='urn:xmpp:sm:3'/>"}) {
+    TestClient client(port());
+    client.LogIn();
+    OnLoop([&] { links_->managed = true; });
+    client.Send(bad);
+    EXPECT_THAT(client.ReadToEnd(), HasSubstr("<policy-violation ")) << bad;
+    OnLoop([&] { links_->managed = false; });
+  }
+}
+
+TEST_F(C2sStreamTest, ASocketThatIsLostMayComeBackAndAnEndedStreamMayNot) {
+  Start();
+  {
+    TestClient client(port());
+    client.LogIn();
+    OnLoop([&] { links_->managed = true; });
+  }
+  ASSERT_TRUE(Becomes([&] { return links_->resumable == std::vector<bool>{true}; }));
+  TestClient client(port());
+  client.LogIn();
+  client.Send("</stream:stream>");
+  EXPECT_EQ(client.ReadToEnd(), "<a xmlns='urn:xmpp:sm:3' h='3'/></stream:stream>");
+  ASSERT_TRUE(Becomes([&] { return links_->resumable == std::vector<bool>{true, false}; }));
+}
+
+TEST_F(C2sStreamTest, ResumesInsteadOfBinding) {
+  Start();
+  TestClient client(port());
+  client.OpenStream();
+  client.Send(kAuth);
+  client.OpenStream();
+  client.Send("<resume xmlns='urn:xmpp:sm:3' previd='gone' h='0'/>");
+  client.ReadTo("<failed xmlns='urn:xmpp:sm:3'/>");
+  client.Send("<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/><message/>");
+  client.ReadTo("<resumed xmlns='urn:xmpp:sm:3' previd='x' h='3'/>");
+  EXPECT_TRUE(Becomes([&] { return links_->submitted.size() == 1; }));
+}
+
 TEST_F(C2sStreamTest, HoldsNoBuffersWhileIdle) {
   Start();
   TestClient client(port());
