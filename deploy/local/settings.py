@@ -7,8 +7,8 @@ import socket
 PORTS = {"c2s": 5222, "c2s_tls": 5223, "admin": 5281}
 # Top-level keys of each tier's configuration, for --set without a tier's name in front.
 CONNMGR_KEYS = {"c2s", "limits", "admission", "drain"}
-BUSINESS_KEYS = {"domains", "listen", "store", "auth", "session", "administrators", "pep", "contacts",
-                 "external_services", "external_lifetime", "registration", "invitations"}
+BUSINESS_KEYS = {"domains", "listen", "store", "auth", "session", "administrators", "archive", "offline", "pep",
+                 "contacts", "external_services", "external_lifetime", "registration", "invitations"}
 BOTH_KEYS = {"redis", "loops"}
 
 
