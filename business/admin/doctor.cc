@@ -197,6 +197,10 @@ Task<void> Doctor::Clock(DoctorReport* report) {
 }
 
 Task<void> Doctor::StoreHealth(DoctorReport* report) {
+  if (const std::optional<std::string> trouble = d_.store->Trouble(); trouble.has_value()) {
+    Add(report, "store", Check::FAILED, "it is not reached: " + *trouble);
+    co_return;
+  }
   Result<Store::Report> found = co_await d_.store->Check(d_.loop);
   if (!found) {
     Add(report, "store", Check::FAILED, found.error().message);
@@ -206,8 +210,10 @@ Task<void> Doctor::StoreHealth(DoctorReport* report) {
   Add(report, "store", slow ? Check::WARNING : Check::OK,
       found->engine + ", schema " + std::to_string(found->schema) + ", a write is on disk in " +
           MsText(found->write) + (slow ? ": a slow disk" : ""));
-  Add(report, "store integrity", found->integrity == "ok" ? Check::OK : Check::FAILED,
-      found->integrity);
+  if (found->faults.empty()) Add(report, "store integrity", Check::OK, "ok");
+  for (const std::string& fault : found->faults) {
+    Add(report, "store integrity", Check::FAILED, fault);
+  }
 }
 
 // R11: the marker on each master names the generation that SQL holds.

@@ -399,8 +399,10 @@ bool PostgresCommitter::Connected() {
   auto opened = PostgresConnection::Open(options_.connection);
   if (!opened) {
     runtime::LogError("store_not_reached", opened.error().message);
+    options_.reach->Missed(opened.error().message);
     return false;
   }
+  options_.reach->Reached();
   connection_ = std::move(*opened);
   {
     std::lock_guard lock(mutex_);

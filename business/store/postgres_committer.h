@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "business/store/postgres_connection.h"
+#include "business/store/postgres_reach.h"
 #include "business/store/store_operation.h"
 
 namespace business {
@@ -36,6 +37,7 @@ class PostgresCommitter {
     uint32_t queue = 20000;
     std::chrono::milliseconds patience{30000};  // for a commit to begin
     std::chrono::milliseconds read_back{5000};  // for what became of one
+    PostgresReach* reach = nullptr;             // outlives this
   };
   struct Stats {
     uint64_t commits = 0, operations = 0, refused = 0, failed_commits = 0, reconnects = 0;

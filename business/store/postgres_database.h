@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,9 @@ class PostgresDatabase : public SqlDatabase {
                          : reader_->Submit(std::move(operation));
   }
 
+  // Why the server is not reached; nullopt: it is. Any thread.
+  std::optional<std::string> Trouble() const { return reach_.trouble(); }
+
   const Options& options() const { return options_; }
   PostgresCommitter::Stats stats() const { return writer_->stats(); }
   PostgresConnection::Options ConnectionOptions(std::string name) const;
@@ -45,6 +49,7 @@ class PostgresDatabase : public SqlDatabase {
   explicit PostgresDatabase(Options options) : options_(std::move(options)) {}
 
   const Options options_;
+  PostgresReach reach_;
   std::unique_ptr<PostgresCommitter> writer_;
   std::unique_ptr<PostgresReader> reader_;
 };

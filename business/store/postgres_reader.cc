@@ -68,8 +68,10 @@ class PostgresReader::Worker {
     if (!opened) {
       next_try_ = Clock::now() + kReconnectPause;
       runtime::LogError("store_not_reached", opened.error().message);
+      pool_->reach_->Missed(opened.error().message);
       return false;
     }
+    pool_->reach_->Reached();
     connection_ = std::move(*opened);
     return true;
   }
@@ -80,8 +82,8 @@ class PostgresReader::Worker {
 };
 
 PostgresReader::PostgresReader(PostgresConnection::Options connection, uint32_t threads,
-                               uint32_t queue)
-    : options_(std::move(connection)), limit_(queue) {
+                               uint32_t queue, PostgresReach* reach)
+    : options_(std::move(connection)), limit_(queue), reach_(reach) {
   for (uint32_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] {
       pthread_setname_np(pthread_self(), "store-read");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "business/store/postgres_connection.h"
+#include "business/store/postgres_reach.h"
 #include "business/store/store_operation.h"
 
 namespace business {
@@ -19,7 +20,9 @@ namespace business {
 // sees one moment of the store. Connections are made when they are first needed.
 class PostgresReader {
  public:
-  PostgresReader(PostgresConnection::Options connection, uint32_t threads, uint32_t queue);
+  // `reach` outlives this.
+  PostgresReader(PostgresConnection::Options connection, uint32_t threads, uint32_t queue,
+                 PostgresReach* reach);
   ~PostgresReader();  // answers what is queued
 
   void Submit(StoreOperationPtr operation);
@@ -32,6 +35,7 @@ class PostgresReader {
 
   const PostgresConnection::Options options_;
   const uint32_t limit_;
+  PostgresReach* const reach_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;

@@ -17,6 +17,7 @@ class PostgresStore : public SqlStore {
 
   std::unique_ptr<ArchiveStore> Archives(runtime::EventLoop* loop) override;
   runtime::Task<runtime::Result<Report>> Check(runtime::EventLoop* loop) override;
+  std::optional<std::string> Trouble() const override { return database_->Trouble(); }
 
  private:
   explicit PostgresStore(std::unique_ptr<PostgresDatabase> database)

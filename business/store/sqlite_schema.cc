@@ -76,18 +76,23 @@ const std::vector<Migration>& StoreMigrations() {
   return steps;
 }
 
-Result<void> Migrate(SqliteConnection& connection, const std::vector<Migration>& steps) {
+Result<int64_t> SqliteSchemaVersion(SqliteConnection& connection) {
   const Result<int64_t> version = Pragma(connection, "PRAGMA user_version");
   if (!version) return version.error();
   const Result<int64_t> application = Pragma(connection, "PRAGMA application_id");
   if (!application) return application.error();
   const Result<int64_t> tables = Pragma(connection, "SELECT count(*) FROM sqlite_schema");
   if (!tables) return tables.error();
-
   const bool fresh = *version == 0 && *tables == 0;
   if (!fresh && *application != kApplicationId) {
     return Error::Failed("the file is an SQLite database, but not a store of Xylem");
   }
+  return version;
+}
+
+Result<void> Migrate(SqliteConnection& connection, const std::vector<Migration>& steps) {
+  const Result<int64_t> version = SqliteSchemaVersion(connection);
+  if (!version) return version.error();
   const int newest = steps.back().version;
   if (*version > newest + 1) {
     return Error::Failed("the store has schema version " + std::to_string(*version) +

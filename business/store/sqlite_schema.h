@@ -22,4 +22,7 @@ const std::vector<Migration>& StoreMigrations();
 // one version ahead. Start-up only.
 runtime::Result<void> Migrate(SqliteConnection& connection, const std::vector<Migration>& steps);
 
+// 0: an empty file. Refuses one that is not ours.
+runtime::Result<int64_t> SqliteSchemaVersion(SqliteConnection& connection);
+
 }  // namespace business

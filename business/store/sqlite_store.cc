@@ -1,7 +1,5 @@
 #include "business/store/sqlite_store.h"
 
-#include <sqlite3.h>
-
 #include <utility>
 
 namespace business {
@@ -11,27 +9,6 @@ using runtime::EventLoop;
 using runtime::OneShot;
 using runtime::Result;
 using runtime::Task;
-
-namespace {
-
-struct Integrity {
-  std::string text;
-  int64_t schema = 0;
-};
-
-Result<Integrity> CheckFile(const std::string& path) {
-  auto connection = SqliteConnection::Open({.path = path, .read_only = true});
-  if (!connection) return connection.error();
-  Integrity found;
-  SqlQuery version = (*connection)->Query("PRAGMA user_version");
-  if (version.Step()) found.schema = version.Int(0);
-  SqlQuery check = (*connection)->Query("PRAGMA quick_check(1)");
-  if (!check.Step()) return (*connection)->LastError();
-  found.text = check.Text(0);
-  return found;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<Store>> SqliteStore::Open(SqliteDatabase::Options options) {
   auto database = SqliteDatabase::Open(std::move(options));
@@ -63,21 +40,19 @@ Task<Result<Store::Report>> SqliteStore::Check(EventLoop* loop) {
   Report report;
   report.write = std::chrono::duration_cast<std::chrono::microseconds>(
       std::chrono::steady_clock::now() - began);
-  report.engine = std::string("SQLite ") + sqlite3_libversion() + ", " + database_->path();
 
   // A large file takes seconds to check: the reader must not.
-  auto answered = std::make_shared<OneShot<Result<Integrity>>>();
+  auto answered = std::make_shared<OneShot<Result<StoreInspection>>>();
   if (checker_.joinable()) checker_.join();
   checker_ = std::thread([this, loop, answered, path = database_->path()] {
-    Result<Integrity> found = CheckFile(path);
+    Result<StoreInspection> found = InspectSqlite(path, /*thorough=*/false);
     checking_ = false;
     loop->Post([answered, found = std::move(found)]() mutable { answered->Set(std::move(found)); });
   });
   auto& answer = *answered;
-  Result<Integrity> integrity = co_await answer;
-  if (!integrity) co_return integrity.error();
-  report.integrity = integrity->text;
-  report.schema = integrity->schema;
+  Result<StoreInspection> found = co_await answer;
+  if (!found) co_return found.error();
+  static_cast<StoreInspection&>(report) = *std::move(found);
   co_return report;
 }
 

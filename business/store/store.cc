@@ -1,45 +1,17 @@
 #include "business/store/store.h"
 
+#include <utility>
+
 #include "business/store/postgres_store.h"
 #include "business/store/sqlite_store.h"
+#include "business/store/store_url.h"
 
 namespace business {
 
-using runtime::Error;
-
-namespace {
-
-bool HasPassword(std::string_view url) {
-  const size_t authority = url.find("://") + 3;
-  const std::string_view user =
-      url.substr(authority, url.find_first_of("/?", authority) - authority);
-  const size_t at = user.rfind('@');
-  const bool in_authority =
-      at != std::string_view::npos && user.substr(0, at).find(':') != std::string_view::npos;
-  return in_authority || url.find("?password=") != std::string_view::npos ||
-         url.find("&password=") != std::string_view::npos;
-}
-
-}  // namespace
-
 runtime::Result<std::unique_ptr<Store>> Store::Open(const Options& options) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (options.url.starts_with(kSqlite)) {
-    std::string path = options.url.substr(kSqlite.size());
-    if (path.starts_with("//")) path.erase(0, 2);
-    if (path.empty())
-      return Error::Failed("store.url: sqlite: needs a path, as in sqlite:xylem.db");
-    return SqliteStore::Open({.path = std::move(path),
-                              .commit_delay = options.commit_delay,
-                              .commit_batch = options.commit_batch,
-                              .queue = options.queue});
-  }
-  if (options.url.starts_with("postgresql://") || options.url.starts_with("postgres://")) {
-    if (HasPassword(options.url)) {
-      return Error::Failed(
-          "store.url: the password does not belong into the URL, which others get to see; give "
-          "store.password_file");
-    }
+  runtime::Result<StoreUrl> url = ReadStoreUrl(options.url);
+  if (!url) return url.error();
+  if (url->postgres) {
     return PostgresStore::Open({.url = options.url,
                                 .password = options.password,
                                 .commit_delay = options.commit_delay,
@@ -47,7 +19,10 @@ runtime::Result<std::unique_ptr<Store>> Store::Open(const Options& options) {
                                 .queue = options.queue,
                                 .readers = options.readers});
   }
-  return Error::Failed("store.url: expected sqlite:PATH or postgresql://USER@HOST/DATABASE");
+  return SqliteStore::Open({.path = std::move(url->path),
+                            .commit_delay = options.commit_delay,
+                            .commit_batch = options.commit_batch,
+                            .queue = options.queue});
 }
 
 }  // namespace business

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "business/store/account_data_store.h"
@@ -14,6 +15,7 @@
 #include "business/store/owner_store.h"
 #include "business/store/pubsub_store.h"
 #include "business/store/roster_store.h"
+#include "business/store/store_inspection.h"
 #include "lib/cluster/generation.h"
 #include "lib/runtime/event_loop.h"
 #include "lib/runtime/result.h"
@@ -48,11 +50,12 @@ class Store {
   virtual std::unique_ptr<PubsubStore> Pubsub(runtime::EventLoop* loop) = 0;
   virtual std::unique_ptr<DomainStore> Domains(runtime::EventLoop* loop) = 0;
 
-  struct Report {
+  // Why nothing of it can be had just now, as far as is known; nullopt: it can. Any thread. Operations
+  // wait for it (a failover takes a while); who cannot wait asks here.
+  virtual std::optional<std::string> Trouble() const { return std::nullopt; }
+
+  struct Report : StoreInspection {
     std::chrono::microseconds write{};  // from submission to synced
-    std::string integrity;              // "ok", or what is wrong
-    int64_t schema = 0;
-    std::string engine;  // "SQLite 3.40.1, /var/lib/xylem/xylem.db"
   };
   // For the doctor: writes a row and checks the store's integrity, on a thread of its own.
   virtual runtime::Task<runtime::Result<Report>> Check(runtime::EventLoop* loop) = 0;

@@ -7,6 +7,7 @@
 #include "business/store/postgres_schema.h"
 #include "business/store/sql_archive_rows.h"
 #include "business/store/store.h"
+#include "business/store/store_inspection.h"
 #include "tests/business/store/postgres_server.h"
 #include "tests/business/store/store_contract.h"
 
@@ -381,6 +382,32 @@ TEST(ArchiveWords, KnowNeitherCaseNorMarks) {
   EXPECT_EQ(WordsOf("Übermütig süße"), (Words{"susse", "ubermutig"}));
   EXPECT_EQ(WordsOf("привет, Мир 42"), (Words{"42", "мир", "привет"}));
   EXPECT_EQ(WordsOf(" -- ! \x1f"), Words{});
+}
+
+// `xylemctl store check` and `migrate`
+TEST_F(Postgres, SaysWhatIsWrongWithADatabase) {
+  const PostgresConnection::Options options{.url = url_};
+  EXPECT_EQ(InspectPostgres(options)->schema, 0);
+  const auto made = MigratePostgresStore(options);
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->before, 0);
+  EXPECT_EQ(made->after, PostgresMigrations().back().version);
+  EXPECT_EQ(MigratePostgresStore(options)->before, made->after);
+  EXPECT_EQ(InspectPostgres(options)->faults, std::vector<std::string>());
+  ASSERT_TRUE(Connect()->Execute(
+      "INSERT INTO account VALUES ('romeo@localhost', 'localhost', 0, 0, 0);"
+      "INSERT INTO archive (owner, position, stamp, mark, indexed) "
+      "SELECT id, 7, 0, 9, 0 FROM owner;"
+      "INSERT INTO roster_item SELECT id, 'juliet@localhost', 3, 0, '', 0, 0, 0, '' FROM owner"));
+  EXPECT_EQ(InspectPostgres(options)->faults,
+            (std::vector<std::string>{
+                "account romeo@localhost has no keys: nobody can log in to it",
+                "the roster of romeo@localhost is older than its contact juliet@localhost",
+                "archive 1 is confirmed beyond its newest position"}));
+  ASSERT_TRUE(Connect()->Execute("UPDATE xylem_schema SET version = 9"));
+  EXPECT_FALSE(MigratePostgresStore(options));
+  EXPECT_EQ(InspectPostgres({.url = "postgresql://nobody@127.0.0.1:1/x"}).error().kind,
+            ErrorKind::kUnavailable);
 }
 
 }  // namespace

@@ -3,9 +3,12 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <fstream>
+
 #include "business/store/sql_archive_rows.h"
 #include "business/store/sqlite_schema.h"
 #include "business/store/store.h"
+#include "business/store/store_inspection.h"
 #include "tests/business/store/store_fixture.h"
 
 namespace business {
@@ -104,12 +107,14 @@ TEST(Migrations, TakeAStoreOfSchemaOneWithItsAccounts) {
         "INSERT INTO account VALUES ('romeo@example.com', 'example.com', 1, 2, 0) "
         "ON CONFLICT DO NOTHING"));
     EXPECT_EQ((*before)->Changes(), 1);
+    ASSERT_TRUE((*before)->Execute(
+        "INSERT INTO credential VALUES ('romeo@example.com', 'SHA-256', 4096, x'00', x'01', x'02')"));
     EXPECT_EQ(add(romeo), OfflineStore::Append::kDone);
     ASSERT_TRUE((*before)->Execute("DELETE FROM account WHERE jid = 'juliet@example.com'"));
     EXPECT_EQ((*before)->Changes(), 1);
     EXPECT_EQ(RunOn(loop, [&] { return offline->Count(juliet); })->messages, 0u);
     EXPECT_EQ(RunOn(loop, [&] { return offline->Count(romeo); })->messages, 1u);
-    EXPECT_EQ(RunOn(loop, [&] { return (*store)->Check(&loop); })->integrity, "ok");
+    EXPECT_EQ(RunOn(loop, [&] { return (*store)->Check(&loop); })->faults, std::vector<std::string>());
   }
   store->reset();
   loops.StopAndJoin();
@@ -223,6 +228,64 @@ TEST(Migrations, GoThroughEachStepOnceAndUndoOneThatFails) {
   ASSERT_TRUE(row.Step());
   EXPECT_EQ(row.Int(0), 7);
   EXPECT_TRUE(row.IsNull(1));
+}
+
+// `xylemctl store check`
+TEST(StoreInspection, SaysWhatIsWrongWithAFile) {
+  TempDir dir;
+  const std::string path = dir.File("store");
+  {
+    const auto made = MigrateSqliteStore(path);
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(made->before, 0);
+    EXPECT_EQ(made->after, StoreMigrations().back().version);
+  }
+  EXPECT_EQ(InspectSqlite(path, true)->faults, std::vector<std::string>());
+  {
+    auto connection = SqliteConnection::Open({.path = path});
+    ASSERT_TRUE((*connection)->Execute(
+        "INSERT INTO account VALUES ('romeo@localhost', 'localhost', 0, 0, 0);"
+        "INSERT INTO archive (owner, position, stamp, mark, indexed) "
+        "SELECT id, 7, 0, 9, 0 FROM owner;"
+        "INSERT INTO roster_item SELECT id, 'juliet@localhost', 3, 0, '', 0, 0, 0, '' FROM owner"));
+  }
+  const auto found = InspectSqlite(path, false);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->faults,
+            (std::vector<std::string>{
+                "account romeo@localhost has no keys: nobody can log in to it",
+                "the roster of romeo@localhost is older than its contact juliet@localhost",
+                "archive 1 is confirmed beyond its newest position"}));
+  // A page that a disk has lost.
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096 * 3);
+    file << std::string(4096, 'x');
+  }
+  const auto damaged = InspectSqlite(path, true);
+  ASSERT_TRUE(damaged);
+  EXPECT_FALSE(damaged->faults.empty());
+}
+
+TEST(StoreInspection, CountsFromTheSchemaOfTheReleaseBefore) {
+  TempDir dir;
+  const std::string path = dir.File("store");
+  {
+    auto connection = SqliteConnection::Open({.path = path});
+    ASSERT_TRUE(Migrate(**connection, {StoreMigrations().at(0)}));
+  }
+  EXPECT_EQ(InspectSqlite(path, true)->schema, 1);
+  EXPECT_EQ(InspectSqlite(path, true)->faults, std::vector<std::string>());
+  EXPECT_EQ(MigrateSqliteStore(path)->before, 1);
+  EXPECT_EQ(MigrateSqliteStore(path)->before, StoreMigrations().back().version);
+  {
+    auto connection = SqliteConnection::Open({.path = path});
+    ASSERT_TRUE((*connection)->Execute("PRAGMA user_version = 9"));
+  }
+  EXPECT_EQ(InspectSqlite(path, false)->faults.size(), 1u);
+  const auto refused = MigrateSqliteStore(path);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("schema version 9"), std::string::npos);
 }
 
 }  // namespace
