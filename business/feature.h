@@ -150,6 +150,7 @@ struct Spec {
   int xep = 0;               // 0: see `rfc`
   std::string_view version;  // of the XEP
   int rfc = 0;
+  bool partial = false;  // a part that is of use by itself
 };
 
 struct Identity {

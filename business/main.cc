@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <string>
 
+#include "business/features/doap_file.h"
 #include "business/features/feature_list.h"
 #include "business/features/spec_table.h"
 #include "business/server.h"
@@ -19,6 +20,10 @@ int Run(int argc, char** argv) {
   const runtime::CommandLine line = runtime::ParseCommandLine(argc, argv, "business", &config);
   if (line.list_specs) {
     std::fputs(SpecTable(AllFeatures({})).c_str(), stdout);
+    return 0;
+  }
+  if (line.print_doap) {
+    std::fputs(DoapFile(AllFeatures({})).c_str(), stdout);
     return 0;
   }
   runtime::BlockSignals();

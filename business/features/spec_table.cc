@@ -7,11 +7,6 @@
 namespace business {
 namespace {
 
-struct Row {
-  std::string version;
-  std::string features;
-};
-
 std::string NameOf(const Spec& spec) {
   char name[32];
   if (spec.xep != 0) {
@@ -24,20 +19,28 @@ std::string NameOf(const Spec& spec) {
 
 }  // namespace
 
-std::string SpecTable(const std::vector<Feature>& features) {
-  std::map<std::pair<int, int>, std::pair<std::string, Row>> rows;  // RFCs first
+std::vector<SpecRow> SpecRows(const std::vector<Feature>& features) {
+  std::map<std::pair<int, int>, SpecRow> rows;
   for (const Feature& feature : features) {
     for (const Spec& spec : feature.specs) {
-      auto& [name, row] = rows[{spec.xep, spec.rfc}];
-      name = NameOf(spec);
-      row.version = spec.version;
-      if (!row.features.empty()) row.features += ", ";
+      const auto [at, fresh] = rows.try_emplace({spec.xep, spec.rfc}, SpecRow{.spec = spec});
+      SpecRow& row = at->second;
+      row.spec.version = spec.version;
+      row.spec.partial = row.spec.partial && spec.partial;
+      if (!fresh) row.features += ", ";
       row.features += feature.name;
     }
   }
+  std::vector<SpecRow> list;
+  for (auto& [number, row] : rows) list.push_back(std::move(row));
+  return list;
+}
+
+std::string SpecTable(const std::vector<Feature>& features) {
   std::string table = "| Specification | Version | Feature |\n|---|---|---|\n";
-  for (const auto& [number, named] : rows) {
-    table += "| " + named.first + " | " + named.second.version + " | " + named.second.features + " |\n";
+  for (const SpecRow& row : SpecRows(features)) {
+    table.append("| ").append(NameOf(row.spec)).append(" | ").append(row.spec.version);
+    table.append(" | ").append(row.features).append(" |\n");
   }
   return table;
 }

@@ -188,7 +188,7 @@ Task<std::optional<DiscoPart>> Items(Nodes nodes, Iq iq, std::string node) {
 Feature Pep(Nodes nodes, std::shared_ptr<PresenceItems> items) {
   Feature feature;
   feature.name = "pep";
-  feature.specs = {{.xep = 60, .version = "1.30.0"},
+  feature.specs = {{.xep = 60, .version = "1.30.0", .partial = true},
                    {.xep = 163, .version = "1.2.2"},
                    {.xep = 222, .version = "1.0"},
                    {.xep = 223, .version = "1.1.1"},

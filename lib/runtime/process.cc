@@ -58,6 +58,7 @@ CommandLine ParseCommandLine(int argc, char** argv, const std::string& tier,
   app.add_flag("--describe-config", describe, "print the manual of the configuration and exit");
   if (tier == "business") {
     app.add_flag("--list-specs", line.list_specs, "print the implemented XEPs and exit");
+    app.add_flag("--print-doap", line.print_doap, "print them as a DOAP file (XEP-0453) and exit");
   }
   try {
     app.parse(argc, argv);
@@ -69,7 +70,7 @@ CommandLine ParseCommandLine(int argc, char** argv, const std::string& tier,
     std::cout << DescribeConfig(*config) << std::flush;
     std::exit(0);
   }
-  if (!line.list_specs) {
+  if (!line.list_specs && !line.print_doap) {
     std::vector<std::string> errors = LoadConfig(line.config, config);
     for (const std::string& error : errors) std::cerr << error << '\n';
     if (!errors.empty()) std::exit(kExitBadConfig);

@@ -16,7 +16,8 @@ struct CommandLine {
   ConfigSource config;
   std::string id;  // "connmgr-1"; default tier-<hostname>-<pid>
   LogOptions log;
-  bool list_specs = false;    // business only
+  bool list_specs = false;    // business only, as the next
+  bool print_doap = false;
   bool check_config = false;  // the tier looks at what the values name, says so and exits: 0 or 2
 };
 

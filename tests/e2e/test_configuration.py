@@ -1,6 +1,7 @@
-"""What --check-config finds before a process is started with it."""
+"""What programs say without being started as servers: --check-config, --list-specs, --print-doap."""
 
 import subprocess
+import xml.etree.ElementTree as ET
 
 import build
 from cluster import Cluster
@@ -26,4 +27,24 @@ def check_config(preset):
                 assert bad.returncode == 2 and "/nowhere/" in bad.stderr, bad
 
 
-TESTS = {"--check-config looks at certificates": check_config}
+def doap(preset):
+    """XEP-0453: well-formed, and what --list-specs prints."""
+    say = lambda flag: subprocess.run([build.binary(preset, "business"), flag], capture_output=True, text=True,
+                                      check=True).stdout
+    rdf, ns, xmpp = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}", "{http://usefulinc.com/ns/doap#}", \
+        "{https://linkmauve.fr/ns/xmpp-doap#}"
+    project = ET.fromstring(say("--print-doap").encode()).find(ns + "Project")
+    told = []
+    for entry in project.findall(ns + "implements"):
+        xep = entry.find(xmpp + "SupportedXep")
+        if xep is None:
+            told.append((entry.get(rdf + "resource").rpartition("rfc")[2].partition(".")[0], ""))
+        else:
+            assert xep.findtext(xmpp + "status") in ("complete", "partial")
+            link = xep.find(xmpp + "xep").get(rdf + "resource")
+            told.append((link.rpartition("xep-")[2].partition(".")[0], xep.findtext(xmpp + "version")))
+    table = [[cell.strip() for cell in line.split("|")[1:4]] for line in say("--list-specs").splitlines()[2:]]
+    assert told == [(name.replace("RFC ", "").replace("XEP-", ""), version) for name, version, _ in table], told
+
+
+TESTS = {"--check-config looks at certificates": check_config, "--print-doap": doap}
