@@ -32,8 +32,9 @@ class Cluster:
         self.data = tempfile.mkdtemp(prefix="xylem-test-")
         self.keep = keep
         self.domain = domain
+        self.store = store or Cluster.store
         self.arguments = ["--managers", str(managers), "--business", str(business), "--domain", domain,
-                          "--preset", preset, "--no-build", "--store", store or Cluster.store]
+                          "--preset", preset, "--no-build", "--store", self.store]
         for assignment in ("ports.c2s=0", "ports.c2s_tls=0", "ports.admin=0", *sets):
             self.arguments += ["--set", assignment]
         if not restart:
@@ -118,6 +119,15 @@ class Cluster:
     def add_user(self, name, password="secret"):
         self.ctl("user", "add", f"{name}@{self.domain}", "--password-stdin", input=password + "\n")
         self.users[name] = password
+
+    def psql(self, script):
+        """Runs SQL on the cluster's PostgreSQL; its output, unaligned and without headers."""
+        host, _, port = self.process("postgres")["addresses"]["postgres"].partition(":")
+        with open(os.path.join(self.data, "secrets", "postgres"), encoding="utf-8") as text:
+            password = text.read().strip()
+        return subprocess.run(["psql", "-h", host, "-p", port, "-U", "xylem", "-d", "postgres", "-qtA",
+                               "-v", "ON_ERROR_STOP=1"], input=script, capture_output=True, text=True, check=True,
+                              env={**os.environ, "PGPASSWORD": password}).stdout
 
     def metrics(self, ident):
         """name{labels} → value, of one process."""

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import concurrent.futures
+import functools
 import glob
 import importlib.util
 import os
@@ -31,6 +32,7 @@ SCENARIO_SETTINGS = (
     "business.external_services=[{type: stun, host: stun.localhost, port: 3478}, "
     "{type: turn, host: turn.localhost, port: 3478, transport: udp, secret: '${env:XYLEM_TEST_TURN_SECRET}'}]",
 )
+STORES = ("sqlite", "postgres")
 DEFAULT = ("unit", "scenarios", "attacks", "e2e", "cluster", "fuzz")
 
 
@@ -65,18 +67,19 @@ def scenario_files(pattern=""):
     return [p for p in paths if pattern in p]
 
 
-def scenarios(tally, preset, pattern=""):
-    """Each play twice: everybody on one manager, and each actor on another one."""
+def scenarios(tally, preset, pattern="", stores=STORES):
+    """Each play twice on each store: everybody on one manager, and each actor on another one."""
     build.build(preset, ["connmgr", "business", "xylemctl"])
     plays = [Play(path) for path in scenario_files(pattern)]
-    name = f"scenarios: every process ended well ({preset})"
-    try:
-        os.environ["XYLEM_TEST_TURN_SECRET"] = "north"
-        with Cluster(preset=preset, sets=SCENARIO_SETTINGS) as cluster:
-            play_all(tally, cluster, plays)
-        tally.add(name)
-    except Unsound as error:
-        tally.add(name, error)
+    os.environ["XYLEM_TEST_TURN_SECRET"] = "north"
+    for store in stores:
+        name = f"scenarios: every process ended well ({preset}, {store})"
+        try:
+            with Cluster(preset=preset, sets=SCENARIO_SETTINGS, store=store) as cluster:
+                play_all(tally, cluster, plays)
+            tally.add(name)
+        except Unsound as error:
+            tally.add(name, error)
 
 
 def new_accounts(cluster, play):
@@ -95,7 +98,7 @@ def play_all(tally, cluster, plays):
         other = lambda actor, order=order: cluster.manager_address(1 + order.index(actor) % 2)
         back = lambda actor, order=order: cluster.manager_address(2 - order.index(actor) % 2)
         for where, place, elsewhere in (("one manager", one, one), ("two managers", other, back)):
-            name = f"{os.path.relpath(play.path, ROOT)}: {play.title} ({where})"
+            name = f"{os.path.relpath(play.path, ROOT)}: {play.title} ({where}, {cluster.store})"
             try:
                 new_accounts(cluster, play)
                 asyncio.run(Stage(cluster, place, elsewhere=elsewhere).play(play))
@@ -174,7 +177,7 @@ def fuzz_one(target, seconds):
 def sanitized(preset):
     def run(tally, _, pattern=""):
         unit(tally, preset)
-        scenarios(tally, preset, pattern)
+        scenarios(tally, preset, pattern, [Cluster.store])
     return run
 
 
@@ -203,9 +206,12 @@ def main(arguments):
     parser.add_argument("suite", nargs="?", default="", choices=["", *SUITES])
     parser.add_argument("argument", nargs="*", help="part of a test's name; for fuzz: seconds a target")
     parser.add_argument("--preset", default="dev")
-    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite", help="of the clusters")
+    parser.add_argument("--store", choices=STORES,
+                        help="of the clusters; without it SQLite, and each in turn for the scenarios")
     options = parser.parse_args(arguments)
-    Cluster.store = options.store
+    if options.store:
+        Cluster.store = options.store
+        SUITES["scenarios"] = functools.partial(scenarios, stores=[options.store])
     tally = Tally()
     begin = time.monotonic()
     for name in [options.suite] if options.suite else DEFAULT:

@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import itertools
+import os
+import sqlite3
+import sys
 import time
 
 from xmpp import CLIENT, Client
@@ -140,21 +143,36 @@ async def make_pairs(cluster, count, place, prefix="traffic", tls="direct"):
 
 def add_users(cluster, names, password="secret"):
     """Many accounts at once, as the store writes them."""
-    import os
-    import sqlite3
-    import sys
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
     from peers import scram_rows  # pylint: disable=import-outside-toplevel
-    rows = scram_rows(password, 4096)
     missing = [name for name in names if name not in cluster.users]
-    with sqlite3.connect(os.path.join(cluster.data, "store", "xylem.db"), timeout=30) as database:
-        for name in missing:
-            jid, now = f"{name}@{cluster.domain}", int(time.time())
-            database.execute("INSERT INTO account (jid, domain, created, password_changed, locked) "
-                             "VALUES (?, ?, ?, ?, 0) ON CONFLICT DO NOTHING", (jid, cluster.domain, now, now))
-            database.executemany(
-                "INSERT INTO credential (jid, hash, iterations, salt, stored_key, server_key) "
-                "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", [(jid, *row) for row in rows])
-            cluster.users[name] = password
-    database.close()
+    now = int(time.time())
+    accounts = [(f"{name}@{cluster.domain}", cluster.domain, now, now, 0) for name in missing]
+    keys = scram_rows(password, 4096)
+    credentials = [(account[0], *row) for account in accounts for row in keys]
+    into = add_to_sqlite if cluster.ids("postgres") == [] else add_to_postgres
+    into(cluster, accounts, credentials)
+    cluster.users.update({name: password for name in missing})
     return missing
+
+
+ACCOUNT = "INSERT INTO account (jid, domain, created, password_changed, locked) VALUES {} ON CONFLICT DO NOTHING"
+CREDENTIAL = ("INSERT INTO credential (jid, hash, iterations, salt, stored_key, server_key) VALUES {} "
+              "ON CONFLICT DO NOTHING")
+
+
+def add_to_sqlite(cluster, accounts, credentials):
+    with sqlite3.connect(os.path.join(cluster.data, "store", "xylem.db"), timeout=30) as database:
+        database.executemany(ACCOUNT.format("(?, ?, ?, ?, ?)"), accounts)
+        database.executemany(CREDENTIAL.format("(?, ?, ?, ?, ?, ?)"), credentials)
+    database.close()
+
+
+def add_to_postgres(cluster, accounts, credentials):
+    """By psql: one statement for each table."""
+    literal = lambda value: (f"'\\x{value.hex()}'" if isinstance(value, bytes) else
+                             str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'")
+    rows = lambda table: ", ".join("(" + ", ".join(map(literal, row)) + ")" for row in table)
+    script = "\n".join(f"{sql.format(rows(table))};" for sql, table in ((ACCOUNT, accounts), (CREDENTIAL, credentials))
+                       if table)
+    cluster.psql(f"BEGIN; {script} COMMIT;")
