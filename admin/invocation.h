@@ -34,6 +34,8 @@ void AddUserCommands(CLI::App* app, Invocation* invocation);
 void AddRosterCommands(CLI::App* app, Invocation* invocation);
 void AddSessionCommands(CLI::App* app, Invocation* invocation);
 void AddManagerCommands(CLI::App* app, Invocation* invocation);
+void AddDomainCommands(CLI::App* app, Invocation* invocation);
+void AddStoreCommands(CLI::App* app, Invocation* invocation);
 void AddConfigCommands(CLI::App* app, Invocation* invocation);
 void AddTransferCommands(CLI::App* app, Invocation* invocation);
 void AddDoctorCommand(CLI::App* app, Invocation* invocation);

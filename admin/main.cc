@@ -72,7 +72,9 @@ int main(int argc, char** argv) {
   admin::AddRosterCommands(&app, &invocation);
   admin::AddSessionCommands(&app, &invocation);
   admin::AddManagerCommands(&app, &invocation);
+  admin::AddDomainCommands(&app, &invocation);
   admin::AddTransferCommands(&app, &invocation);
+  admin::AddStoreCommands(&app, &invocation);
   admin::AddConfigCommands(&app, &invocation);
   admin::AddDoctorCommand(&app, &invocation);
   app.footer(admin::kFooter);

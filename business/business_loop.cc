@@ -33,8 +33,7 @@ BusinessLoop::BusinessLoop(runtime::EventLoop* loop, const Shared& shared)
       guard_(&shard_),
       stores_(LoopStores::Of(shared.store, loop)),
       rosters_(&shard_, {.keep = shared.settings->cache_time}),
-      features_(AllFeatures({.domains = shared.settings->domains,
-                             .shard = &shard_,
+      features_(AllFeatures({.shard = &shard_,
                              .history = shared.settings->history,
                              .pep = shared.settings->pep,
                              .service = shared.settings->service,
@@ -69,6 +68,13 @@ Authenticator::Options BusinessLoop::LoginOptions(const Settings& settings, Regi
 void BusinessLoop::SetGeneration(uint64_t generation) {
   outbox_.SetGeneration(generation);
   generation_.Set(generation);
+}
+
+void BusinessLoop::SetDomains(const std::vector<std::string>& domains) {
+  shard_.loop->AssertInLoop();
+  shard_.domains = domains;
+  account_admin_.SetDomains(domains);
+  authenticator_->SetDomains(domains);
 }
 
 SessionService::Options BusinessLoop::SessionOptions(const Settings& settings,

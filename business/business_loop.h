@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "business/auth/account_admin.h"
 #include "business/auth/account_cache.h"
@@ -39,6 +41,8 @@ class BusinessLoop {
   };
   BusinessLoop(runtime::EventLoop* loop, const Shared& shared);
 
+  // Normalised, all that are served from now on.
+  void SetDomains(const std::vector<std::string>& domains);
   // Before the first manager is heard.
   void SetLinks(ManagerLinks* links) { shard_.links = links; }
 

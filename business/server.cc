@@ -13,6 +13,7 @@ namespace business {
 namespace {
 
 constexpr std::chrono::milliseconds kLook{20};
+constexpr std::chrono::seconds kStoreWord{30};  // for its first answer
 constexpr std::chrono::seconds kLastWord{1};  // for Redis to take the lease back
 
 // What doctor looks at; none where the tiers talk in plaintext.
@@ -53,6 +54,7 @@ bool Server::Start() {
   }
   if (!at(0).features().Check().empty()) return false;
   StartWatches();
+  if (!AwaitDomains()) return false;
   if (!Listen()) return false;
   health_.StepDone("rpc");
   return StartAdmin();
@@ -97,7 +99,18 @@ void Server::StartWatches() {
     archive_sweeper_ = std::make_unique<ArchiveSweeper>(
         loop, store_->Archives(loop),
         ArchiveSweeper::Options{.retention = settings_.history.retention});
+    domain_watch_ = std::make_unique<DomainWatch>(
+        loop, store_->Domains(loop), settings_.domains,
+        [this](const std::vector<std::string>& domains) { OnDomains(domains); });
+    domain_watch_->Start();
   });
+}
+
+// A manager that heard of fewer than there are would end the sessions of the others.
+bool Server::AwaitDomains() {
+  if (domains_known_.get_future().wait_for(kStoreWord) == std::future_status::ready) return true;
+  runtime::LogError("domains_unknown", "the store does not say which domains are served");
+  return false;
 }
 
 bool Server::Listen() {
@@ -115,10 +128,14 @@ bool Server::Listen() {
               [this](int loop, const std::string& manager, uint64_t incarnation) {
                 return static_cast<uint64_t>(at(loop).sessions().SizeOf(manager, incarnation));
               },
+          .configured_domains = settings_.domains,
+          .domains_changed = [this] { domain_watch_->LookNow(); },
           .config_text = [this] { return settings_.text; }},
       AdminService::Options{.token = settings_.admin_token,
                             .redis_addresses = settings_.redis.addresses,
                             .certificate_files = CertificateFiles(settings_)});
+  std::vector<std::string> domains;
+  loops_.RunOn(0, [&] { domains = domain_watch_->domains(); });
   // The loops wait: a manager that is there at once must find the way back to managers.
   std::promise<void> open;
   std::shared_future<void> gate = open.get_future().share();
@@ -127,7 +144,7 @@ bool Server::Listen() {
   std::vector<ManagerEvents*> events;
   for (auto& loop : business_) events.push_back(&loop->events());
   link_server_ = LinkServer::Start(
-      {.instance = id_, .incarnation = incarnation_, .domains = settings_.domains,
+      {.instance = id_, .incarnation = incarnation_, .domains = std::move(domains),
        .rpc = settings_.rpc},
       &loops_, std::move(events),
       [this](const std::string& method, std::string request, const std::string& authorization,
@@ -143,6 +160,7 @@ bool Server::Listen() {
   loops_.RunOn(0, [this] {
     // Known before there was anybody to tell.
     if (keeper_->generation() != 0) link_server_->SetGeneration(keeper_->generation());
+    link_server_->SetDomains(domain_watch_->domains());
     lease_ = std::make_unique<cluster::BusinessLease>(&loops_.at(0), &at(0).redis(), id_,
                                                       incarnation_, settings_.lease);
     lease_->Start();
@@ -197,6 +215,15 @@ void Server::OnGeneration(uint64_t generation) {
   if (LinkServer* server = linked_.load()) server->SetGeneration(generation);
 }
 
+// On loop 0.
+void Server::OnDomains(const std::vector<std::string>& domains) {
+  for (int i = 0; i < loops_.size(); ++i) {
+    loops_.at(i).Post([this, i, domains] { at(i).SetDomains(domains); });
+  }
+  if (LinkServer* server = linked_.load()) server->SetDomains(domains);
+  if (!std::exchange(domains_told_, true)) domains_known_.set_value();
+}
+
 void Server::SetDraining(bool draining) {
   if (draining) {
     health_.SetNotReady("draining", "managers are asked to move their sessions away");
@@ -243,7 +270,6 @@ void Server::Leave() {
   admin_loop_.RunOn(0, [this] { admin_.reset(); });
   loops_.RunOn(0, [this] {
     archive_sweeper_.reset();
-    readiness_.reset();
     outboxes_.reset();
     lease_.reset();
     keeper_.reset();

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "business/admin/admin_service.h"
 #include "business/business_loop.h"
+#include "business/domain_watch.h"
 #include "business/history/archive_sweeper.h"
 #include "business/readiness_watch.h"
 #include "business/routing/undelivered.h"
@@ -36,6 +38,7 @@ class Server {
   static constexpr std::chrono::milliseconds kPatience{5000};
 
   void MakeLoops();
+  bool AwaitDomains();
   bool Listen();
   void StartWatches();
   bool StartAdmin();
@@ -48,6 +51,7 @@ class Server {
   void ReleaseLease();
   void OnLink(const ManagerLink& link, bool up);
   void OnGeneration(uint64_t generation);
+  void OnDomains(const std::vector<std::string>& domains);
   BusinessLoop& at(int loop) { return *business_[static_cast<size_t>(loop)]; }
 
   const Settings& settings_;
@@ -71,8 +75,12 @@ class Server {
   std::unique_ptr<cluster::BusinessLease> lease_;
   std::unique_ptr<Undelivered> undelivered_;
   std::unique_ptr<OutboxSweeper> outboxes_;
-  std::unique_ptr<ReadinessWatch> readiness_;
   std::unique_ptr<ArchiveSweeper> archive_sweeper_;
+  // These two read the store: they stay until the loops have stopped.
+  std::unique_ptr<ReadinessWatch> readiness_;
+  std::unique_ptr<DomainWatch> domain_watch_;
+  std::promise<void> domains_known_;  // by the first OnDomains
+  bool domains_told_ = false;
   // Health and metrics are told even if a loop is stuck.
   runtime::LoopGroup admin_loop_;
   std::unique_ptr<runtime::AdminServer> admin_;

@@ -138,6 +138,7 @@ bool BusinessLink::OnHello(std::string_view bytes) {
   instance_ = hello.instance();
   incarnation_ = hello.incarnation();
   draining = hello.draining();
+  domains.assign(hello.domains().begin(), hello.domains().end());
   const auto& features = hello.features();
   late_answers_ = std::find(features.begin(), features.end(), kLateAnswers) != features.end();
   state_ = State::kUp;

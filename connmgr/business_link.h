@@ -79,6 +79,8 @@ class BusinessLink final : private runtime::Timer {
 
   // Takes no new sessions.
   bool draining = false;
+  // Served by it.
+  std::vector<std::string> domains;
   // The address is not in any list any more: destroyed once it is lost.
   bool retired = false;
   // Another way to a server that a link is up to: tried again only now and then, in case the

@@ -114,6 +114,11 @@ class BusinessLinks {
   // Control.DrainManager of an operator; set once by main.
   virtual void OnDrainOrder(absl::AnyInvocable<void(bool undrain)> handler) = 0;
 
+  // All domains that business servers with a link serve, normalised; called at each change. Set once,
+  // before Start. While there is no link, what was known stays.
+  using OnDomainsHandler = absl::AnyInvocable<void(const std::vector<std::string>& domains)>;
+  virtual void OnDomains(OnDomainsHandler handler) = 0;
+
   struct Stats {
     uint64_t frames_out = 0, items_out = 0, bytes_out = 0, frames_in = 0, items_in = 0;
     uint64_t resubmitted = 0, rehomed = 0, duplicates_dropped = 0, not_here = 0, links_lost = 0;

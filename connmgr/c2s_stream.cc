@@ -199,7 +199,7 @@ void C2sStream::OnTurnEnd() {
 
 bool C2sStream::OnStreamHeader(xmpp::StreamHeader header) {
   runtime::TlsSession* tls = connection_.tls();
-  HeaderVerdict verdict = JudgeStreamHeader(header, loop_.settings(),
+  HeaderVerdict verdict = JudgeStreamHeader(header, loop_.settings(), loop_.domains(),
                                             tls != nullptr ? tls->Sni() : std::string(),
                                             negotiation_->account);
   negotiation_->domain = verdict.domain;
@@ -223,6 +223,12 @@ bool C2sStream::OnStreamHeader(xmpp::StreamHeader header) {
 
 void C2sStream::SendStreamHeader(const xmpp::StreamHeader& request) {
   connection_.Send(WriteStreamHeader(negotiation_->domain, request));
+}
+
+std::string_view C2sStream::domain() const {
+  if (negotiation_ != nullptr) return negotiation_->domain;
+  const std::string_view bare = std::string_view(jid_).substr(0, jid_.find('/'));
+  return bare.substr(bare.find('@') + 1);
 }
 
 bool C2sStream::OnStanza(xmpp::Stanza stanza) {
@@ -261,7 +267,7 @@ void C2sStream::Close(const xmpp::StreamError& error, CloseReason reason) {
   if (state_ == State::kProxyHeader || state_ == State::kTlsHandshake) return Abort(reason);
   // RFC 6120 §4.9.1.2: an error during set-up comes inside a stream, so ours is opened first.
   if (state_ == State::kAwaitHeader || state_ == State::kAwaitHeaderAuthenticated) {
-    if (negotiation_->domain.empty()) negotiation_->domain = loop_.settings().domains.front();
+    if (negotiation_->domain.empty()) negotiation_->domain = loop_.domains().first();
     SendStreamHeader({});
   }
   loop_.counters().stream_errors[static_cast<size_t>(error.condition)].Add();

@@ -65,6 +65,8 @@ class C2sStream final : private ConnectionUser,
   State state() const { return state_; }
   uint64_t connection() const { return number_; }
   const std::string& jid() const { return jid_; }
+  // It was opened to; empty before its header.
+  std::string_view domain() const;
   // For the memory accounting test: a parser, a negotiation, bytes read or to be written.
   bool HoldsMemoryWhileIdle() const {
     return framer_.HoldsParser() || negotiation_ != nullptr || leftover_ != nullptr ||

@@ -27,6 +27,14 @@ struct ConnmgrLoop::EndingTick : runtime::Timer {
   ConnmgrLoop& owner;
 };
 
+struct ConnmgrLoop::GoneTick : runtime::Timer {
+  explicit GoneTick(ConnmgrLoop& o) : runtime::Timer(&Fire), owner(o) {}
+  static void Fire(runtime::Timer* timer) {
+    static_cast<GoneTick*>(timer)->owner.EndStreamsOfGoneDomains();
+  }
+  ConnmgrLoop& owner;
+};
+
 struct ConnmgrLoop::GraveyardRun : runtime::TurnEnd {
   explicit GraveyardRun(ConnmgrLoop& o) : runtime::TurnEnd(&Run), owner(o) {}
   static void Run(runtime::TurnEnd* end) { static_cast<GraveyardRun*>(end)->owner.EmptyGraveyard(); }
@@ -47,6 +55,7 @@ ConnmgrLoop::ConnmgrLoop(runtime::EventLoop& loop, const Settings& settings, Adm
                          Certificates& certificates, std::unique_ptr<BusinessLinks> links)
     : loop_(loop),
       settings_(settings),
+      domains_(settings.domains),
       admission_(admission),
       certificates_(certificates),
       links_(std::move(links)),
@@ -55,6 +64,7 @@ ConnmgrLoop::ConnmgrLoop(runtime::EventLoop& loop, const Settings& settings, Adm
           "xylem_connmgr_tls_handshake_seconds", "From the first byte of TLS to its last.",
           runtime::LatencyBounds(), {{"loop", std::to_string(loop.index())}})),
       ending_tick_(std::make_unique<EndingTick>(*this)),
+      gone_tick_(std::make_unique<GoneTick>(*this)),
       graveyard_run_(std::make_unique<GraveyardRun>(*this)),
       link_stats_tick_(std::make_unique<LinkStatsTick>(*this)) {}
 
@@ -69,6 +79,7 @@ ConnmgrLoop::~ConnmgrLoop() {
 
 void ConnmgrLoop::Start() {
   loop_.AssertInLoop();
+  links_->OnDomains([this](const std::vector<std::string>& told) { SetDomains(told); });
   links_->Start();
   loop_.Arm(link_stats_tick_.get(), kLinkStatsTick);
 }
@@ -178,6 +189,26 @@ void ConnmgrLoop::Tick() {
     return d.stream->ContinueDrain(now - d.since_ms >= patience_ms_);
   });
   if (ending()) loop_.Arm(ending_tick_.get(), kEndingTick);
+}
+
+void ConnmgrLoop::SetDomains(const std::vector<std::string>& told) {
+  domains_.SetTold(told);
+  // In a turn of its own: this may be a call of the links.
+  loop_.Arm(gone_tick_.get(), kEndingTick);
+}
+
+// As gently as a drain: what a session of one domain leaves behind, many others hear of.
+void ConnmgrLoop::EndStreamsOfGoneDomains() {
+  uint32_t left = std::max<uint32_t>(1, settings_.drain_pace * kEndingTick.count() / 1000);
+  for (size_t i = streams_.size(); i-- > 0;) {
+    C2sStream& stream = *streams_[i];
+    if (stream.state() >= C2sStream::State::kClosing) continue;
+    const std::string_view domain = stream.domain();
+    if (domain.empty() || domains_.Serves(domain)) continue;
+    if (left-- == 0) return loop_.Arm(gone_tick_.get(), kEndingTick);
+    stream.Close({xmpp::StreamCondition::kHostGone, "not served here any more", {}},
+                 CloseReason::kOrder);
+  }
 }
 
 void ConnmgrLoop::PublishLinkStats() {

@@ -12,6 +12,7 @@
 #include "connmgr/certificates.h"
 #include "connmgr/listener.h"
 #include "connmgr/loop_counters.h"
+#include "connmgr/served_domains.h"
 #include "connmgr/settings.h"
 #include "connmgr/write_queue.h"
 #include "lib/runtime/event_loop.h"
@@ -49,6 +50,7 @@ class ConnmgrLoop {
 
   runtime::EventLoop& loop() { return loop_; }
   const Settings& settings() const { return settings_; }
+  const ServedDomains& domains() const { return domains_; }
   Admission& admission() { return admission_; }
   Certificates& certificates() { return certificates_; }
   BusinessLinks& links() { return *links_; }
@@ -61,12 +63,15 @@ class ConnmgrLoop {
 
  private:
   struct EndingTick;
+  struct GoneTick;
   struct GraveyardRun;
   struct LinkStatsTick;
 
   void Tick();
   void EmptyGraveyard();
   void PublishLinkStats();
+  void SetDomains(const std::vector<std::string>& told);
+  void EndStreamsOfGoneDomains();
 
   struct Draining {
     C2sStream* stream;
@@ -75,6 +80,7 @@ class ConnmgrLoop {
 
   runtime::EventLoop& loop_;
   const Settings& settings_;
+  ServedDomains domains_;
   Admission& admission_;
   Certificates& certificates_;
   LoopCounters counters_;
@@ -96,6 +102,7 @@ class ConnmgrLoop {
   std::vector<Draining> draining_;
 
   std::unique_ptr<EndingTick> ending_tick_;
+  std::unique_ptr<GoneTick> gone_tick_;
   std::unique_ptr<GraveyardRun> graveyard_run_;
   std::unique_ptr<LinkStatsTick> link_stats_tick_;
 };

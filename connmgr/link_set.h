@@ -60,6 +60,7 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
   void OnDrainOrder(absl::AnyInvocable<void(bool undrain)> handler) override {
     on_drain_order_ = std::move(handler);
   }
+  void OnDomains(OnDomainsHandler handler) override { on_domains_ = std::move(handler); }
   Stats stats() const override;
 
  private:
@@ -112,6 +113,7 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
   void Resettle();
   void AnnounceAgain(LinkSession* session);
   void NoteGeneration(uint64_t generation);
+  void NoteDomains();
   void AnnounceWhatFits();
   void FillLink(BusinessLink* link);
   void Attach(LinkSession* session);
@@ -177,6 +179,8 @@ class LinkSet final : public BusinessLinks, private BusinessLinkEvents {
   uint64_t generation_ = 0;
   Stats stats_;
   absl::AnyInvocable<void(bool)> on_drain_order_;
+  OnDomainsHandler on_domains_;
+  std::vector<std::string> domains_;  // told to on_domains_
 
   // Sessions that go back to the server they prefer, at leisure.
   std::vector<uint64_t> sweep_;

@@ -1,6 +1,7 @@
 // Links come and go, sessions follow: each one's home is the first usable business server in
 // rendezvous order of its account (design §3, §5).
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "connmgr/link_set.h"
@@ -67,6 +68,7 @@ void LinkSet::OnLinkUp(BusinessLink* link, const xylem::v1::Hello& hello) {
   }
   runtime::LogInfo("link_up", "Linked to a business server.",
                    {{"address", link->address()}, {"instance", link->instance()}});
+  NoteDomains();
   NoteGeneration(hello.redis_generation());
   DoubtHints();  // what it could not push while there was no link
   RefreshUsable();
@@ -100,6 +102,7 @@ void LinkSet::OnLinkDown(BusinessLink* link, bool was_up) {
   }
   RefreshUsable();
   if (!was_up) return;
+  NoteDomains();
   Resettle();
   ScheduleSweep();
   for (uint64_t number : negotiating) {
@@ -206,6 +209,21 @@ void LinkSet::Resettle() {
         break;
     }
   }
+}
+
+// One server may hear of a change a second before the others: what any of them serves is served.
+void LinkSet::NoteDomains() {
+  std::set<std::string> all;
+  bool any_up = false;
+  for (const auto& link : links_) {
+    if (!link->up()) continue;
+    any_up = true;
+    all.insert(link->domains.begin(), link->domains.end());
+  }
+  std::vector<std::string> domains(all.begin(), all.end());
+  if (!any_up || domains == domains_) return;
+  domains_ = std::move(domains);
+  if (on_domains_) on_domains_(domains_);
 }
 
 void LinkSet::NoteGeneration(uint64_t generation) {

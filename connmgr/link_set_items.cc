@@ -254,6 +254,10 @@ bool LinkSet::OnControl(BusinessLink* link, std::string_view item) {
     case Control::kAnswerNow:
       link->AnswerNow();
       break;
+    case Control::kDomains:
+      link->domains.assign(control.domains().domains().begin(), control.domains().domains().end());
+      NoteDomains();
+      break;
     case Control::WHAT_NOT_SET:
       break;  // of a later version
   }

@@ -68,10 +68,6 @@ void ReadC2s(const xylem::config::Connmgr::C2s& c2s, Settings* settings, Errors*
 
 }  // namespace
 
-bool Settings::ServesDomain(std::string_view normalized) const {
-  return std::find(domains.begin(), domains.end(), normalized) != domains.end();
-}
-
 bool Settings::CertificateNames(std::string_view normalized) const {
   return std::any_of(certificates.begin(), certificates.end(), [&](const auto& identity) {
     const auto& names = identity.domains;

@@ -64,8 +64,7 @@ struct Settings {
   Ms drain_deadline{55000};
   Ms drain_notice{1000};
 
-  bool ServesDomain(std::string_view normalized) const;
-  // A domain named by a certificate, beside those served: hosts that SRV records point to.
+  // Named by a certificate, maybe beside the domains served: hosts that SRV records point to.
   bool CertificateNames(std::string_view normalized) const;
 
   // Each problem is one sentence with its key path; empty = good.

@@ -29,18 +29,19 @@ bool SpeaksVersion1(std::string_view version) {
   return parts[0] >= 1;
 }
 
-bool Foreign(std::string_view sni, const Settings& settings) {
+bool Foreign(std::string_view sni, const Settings& settings, const ServedDomains& served) {
   if (sni.empty()) return false;
   const auto name = xmpp::NormalizeDomainpart(sni);
-  return !name || (!settings.ServesDomain(*name) && !settings.CertificateNames(*name));
+  return !name || (!served.Serves(*name) && !settings.CertificateNames(*name));
 }
 
 }  // namespace
 
 HeaderVerdict JudgeStreamHeader(const xmpp::StreamHeader& header, const Settings& settings,
-                                std::string_view sni, std::string_view account) {
+                                const ServedDomains& served, std::string_view sni,
+                                std::string_view account) {
   HeaderVerdict verdict;
-  verdict.domain = settings.domains.front();
+  verdict.domain = served.first();
   auto refuse = [&](StreamCondition condition, std::string text) {
     verdict.error = StreamError{condition, std::move(text), {}};
     return verdict;
@@ -48,7 +49,7 @@ HeaderVerdict JudgeStreamHeader(const xmpp::StreamHeader& header, const Settings
   std::string domain = verdict.domain;
   if (!header.to.empty()) {
     const auto to = xmpp::NormalizeDomainpart(header.to);
-    if (!to || !settings.ServesDomain(*to)) {
+    if (!to || !served.Serves(*to)) {
       return refuse(StreamCondition::kHostUnknown, "not served here");
     }
     domain = *to;
@@ -57,7 +58,7 @@ HeaderVerdict JudgeStreamHeader(const xmpp::StreamHeader& header, const Settings
   if (!SpeaksVersion1(header.version)) {
     return refuse(StreamCondition::kUnsupportedVersion, "version 1.0 is spoken here");
   }
-  if (Foreign(sni, settings)) {
+  if (Foreign(sni, settings, served)) {
     return refuse(StreamCondition::kHostUnknown, "TLS asked for a name that is not served here");
   }
   if (account.empty()) return verdict;

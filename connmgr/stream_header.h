@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "connmgr/served_domains.h"
 #include "connmgr/settings.h"
 #include "lib/xmpp/framer.h"
 #include "lib/xmpp/stream_error.h"
@@ -21,7 +22,8 @@ struct HeaderVerdict {
 // `sni`: the name the TLS layer was asked for; empty = none. `account`: the bare JID authenticated
 // on this connection; empty before.
 HeaderVerdict JudgeStreamHeader(const xmpp::StreamHeader& header, const Settings& settings,
-                                std::string_view sni, std::string_view account);
+                                const ServedDomains& served, std::string_view sni,
+                                std::string_view account);
 
 // Our opening tag, with a stream id nobody can guess. `to`: the bare JID of the client's `from`.
 std::string WriteStreamHeader(std::string_view domain, const xmpp::StreamHeader& request);

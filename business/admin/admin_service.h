@@ -9,6 +9,7 @@
 #include "business/admin/admin_answer.h"
 #include "business/admin/admin_token.h"
 #include "business/admin/doctor.h"
+#include "business/admin/domain_methods.h"
 #include "business/admin/manager_methods.h"
 #include "business/admin/roster_methods.h"
 #include "business/admin/session_methods.h"
@@ -50,6 +51,8 @@ class AdminService {
     // It is made after this; nullptr until then. Its links(0) carry the stream errors.
     std::function<LinkServer*()> link_server;
     ManagerMethods::SessionsOf sessions_of;
+    std::vector<std::string> configured_domains;
+    std::function<void()> domains_changed;    // on loop 0
     std::function<std::string()> config_text;  // YAML, secrets left out
   };
   struct Options {
@@ -68,8 +71,10 @@ class AdminService {
   using Method = std::function<runtime::Task<AdminAnswer>(std::string request)>;
 
   runtime::Task<AdminAnswer> PrintConfig(xylem::v1::Empty request);
+  runtime::Task<AdminAnswer> CheckStore(xylem::v1::Empty request);
 
   runtime::EventLoop* const loop_;
+  Store* const store_;
   const std::function<std::string()> config_text_;
   const AdminToken token_;
   SessionKicker ender_;
@@ -79,6 +84,7 @@ class AdminService {
   UserExport export_;
   SessionMethods sessions_;
   ManagerMethods managers_;
+  DomainMethods domains_;
   Doctor doctor_;
   const std::map<std::string, Method, std::less<>> methods_;  // by name; the last member made
 };

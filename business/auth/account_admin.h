@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "business/store/account_store.h"
@@ -28,11 +29,13 @@ class PasswordWorkers;
 class AccountAdmin {
  public:
   struct Options {
-    std::vector<std::string> domains;  // that are served, normalised or not
+    std::vector<std::string> domains;  // that are served, normalised or not; until SetDomains
     uint32_t scram_iterations = 10000;
   };
   AccountAdmin(runtime::EventLoop* loop, AccountStore* store, cluster::SessionRegistry* registry,
                PasswordWorkers* workers, Options options);
+
+  void SetDomains(std::vector<std::string> domains) { domains_ = std::move(domains); }
 
   enum class Outcome {
     kDone,

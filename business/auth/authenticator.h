@@ -28,7 +28,7 @@ class Authenticator {
  public:
   struct Options {
     std::vector<std::string> mechanisms;
-    std::vector<std::string> domains;
+    std::vector<std::string> domains;  // until SetDomains says others
     std::string fake_salt_secret;
     uint32_t scram_iterations = 10000;
     std::chrono::milliseconds exchange_time{30000};
@@ -54,6 +54,8 @@ class Authenticator {
   }
   virtual void OnConnectionClosed(const ManagerLinkPtr& link, uint64_t connection) = 0;
   virtual void OnLinkDown(const ManagerLinkPtr& link) = 0;
+  // Normalised. Exchanges that are half done go on.
+  virtual void SetDomains(std::vector<std::string> domains) = 0;
 };
 
 }  // namespace business

@@ -180,6 +180,11 @@ void SaslAuthenticator::Drop(const ManagerLinkPtr& link, uint64_t connection) {
   metrics_.streams.Add(-1);
 }
 
+void SaslAuthenticator::SetDomains(std::vector<std::string> domains) {
+  loop_->AssertInLoop();
+  options_.domains = std::move(domains);
+}
+
 bool SaslAuthenticator::Serves(std::string_view domain) const {
   return std::find(options_.domains.begin(), options_.domains.end(), domain) !=
          options_.domains.end();

@@ -30,6 +30,7 @@ class SaslAuthenticator final : public Authenticator {
   void OnIq(const ManagerLinkPtr& link, const xylem::v1::Negotiate& element) override;
   void OnConnectionClosed(const ManagerLinkPtr& link, uint64_t connection) override;
   void OnLinkDown(const ManagerLinkPtr& link) override;
+  void SetDomains(std::vector<std::string> domains) override;
 
  private:
   runtime::Task<void> AnswerIq(SaslStreamPtr stream, std::string iq);

@@ -107,7 +107,7 @@ std::vector<Feature> AllFeatures(const FeatureWorld& world) {
   features.push_back(PrivateXml(world.shard, {BookmarkMirror(nodes)}));
   // First among those that handle messages for an account: what is archived, copied or pushed later
   // carries the id, and no forged one.
-  features.push_back(StanzaIds(world.domains));
+  features.push_back(StanzaIds(world.shard));
   features.push_back(Carbons());
   AddHistory(world, &features);
   AddPep(world, nodes, &features);

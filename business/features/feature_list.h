@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "business/feature.h"
@@ -20,7 +19,6 @@ struct Shard;
 
 // What features hang on. One per loop, like the features made from it.
 struct FeatureWorld {
-  std::vector<std::string> domains;
   // Stores, registry, links. Complete only once the first stanza is handled: a feature keeps the
   // pointer and looks nothing up while it is made.
   Shard* shard = nullptr;

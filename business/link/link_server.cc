@@ -43,6 +43,9 @@ class Server final : public LinkServer {
   void SetDraining(bool draining) override {
     OnEachLoop([draining](LoopLinks& links) { links.SetDraining(draining); });
   }
+  void SetDomains(std::vector<std::string> domains) override {
+    OnEachLoop([domains](LoopLinks& links) { links.SetDomains(domains); });
+  }
   void DrainManager(const std::string& manager, bool undrain) override {
     OnEachLoop([manager, undrain](LoopLinks& links) { links.DrainManager(manager, undrain); });
   }

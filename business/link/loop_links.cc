@@ -45,7 +45,8 @@ LoopLinks::LoopLinks(LinkProcess* process, int loop)
       issued_(loop),
       mail_(static_cast<size_t>(process->loops->size())),
       mail_run_(this),
-      tick_(this) {
+      tick_(this),
+      domains_(process->options.domains) {
   loop_.Post([this] { Tick(); });
 }
 
@@ -155,7 +156,7 @@ xylem::v1::Hello LoopLinks::OurHello() {
   hello.set_redis_generation(generation_);
   hello.set_draining(draining_);
   hello.add_features(ManagerStream::kLateAnswers);
-  for (const std::string& domain : process_->options.domains) hello.add_domains(domain);
+  for (const std::string& domain : domains_) hello.add_domains(domain);
   return hello;
 }
 
@@ -174,6 +175,15 @@ void LoopLinks::SetDraining(bool draining) {
   if (std::exchange(draining_, draining) == draining) return;
   xylem::v1::Control control;
   control.mutable_draining()->set_undrain(!draining);
+  Tell(control);
+}
+
+void LoopLinks::SetDomains(std::vector<std::string> domains) {
+  if (domains == domains_) return;
+  domains_ = std::move(domains);
+  xylem::v1::Control control;
+  auto* told = control.mutable_domains()->mutable_domains();
+  for (const std::string& domain : domains_) *told->Add() = domain;
   Tell(control);
 }
 

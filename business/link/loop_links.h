@@ -53,6 +53,7 @@ class LoopLinks final : public ManagerLinks, public ManagerStream::Home {
   void Accept(std::unique_ptr<runtime::RpcStream> rpc);
   void SetGeneration(uint64_t generation);
   void SetDraining(bool draining);
+  void SetDomains(std::vector<std::string> domains);
   void DrainManager(const std::string& manager, bool undrain);
   // Every link goes down; what is queued may still leave. No event after this.
   void CloseStreams();
@@ -135,6 +136,7 @@ class LoopLinks final : public ManagerLinks, public ManagerStream::Home {
   bool closed_ = false;
   uint64_t generation_ = 0;
   bool draining_ = false;
+  std::vector<std::string> domains_;
   std::set<std::pair<std::string, uint64_t>> drained_;  // managers' runs an operator has drained
 };
 

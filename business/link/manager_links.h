@@ -134,6 +134,7 @@ class LinkServer {
   // Any thread. Tells every manager, now and at each new Hello.
   virtual void SetGeneration(uint64_t generation) = 0;
   virtual void SetDraining(bool draining) = 0;
+  virtual void SetDomains(std::vector<std::string> domains) = 0;
   virtual void DrainManager(const std::string& manager, bool undrain) = 0;
   struct ManagerInfo {
     std::string instance;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "business/session/shard.h"
 #include "lib/cluster/cluster_id.h"
 #include "lib/xmpp/canonical_writer.h"
 #include "lib/xmpp/element.h"
@@ -61,7 +62,7 @@ std::string WithoutStamp(std::string_view bytes, std::string_view id) {
   return std::string(bytes.substr(0, begin)).append(kEndTag);
 }
 
-Feature StanzaIds(std::vector<std::string> domains) {
+Feature StanzaIds(const Shard* shard) {
   Feature feature;
   feature.name = "stanza_ids";
   feature.specs = {{.xep = 359, .version = "0.7"}};
@@ -70,8 +71,8 @@ Feature StanzaIds(std::vector<std::string> domains) {
       {.stage = Stage::kToAccount,
        .kinds = kMessages,
        .now =
-           [domains = std::move(domains)](StageEvent& event) -> StageVerdict {
-             StampMessage(event.stanza, domains, event.to->BareView(),
+           [shard](StageEvent& event) -> StageVerdict {
+             StampMessage(event.stanza, shard->domains, event.to->BareView(),
                           cluster::ClusterIdText(event.id));
              return Continue{};
            },

@@ -11,8 +11,10 @@
 
 namespace business {
 
-// `domains`: those that this cluster serves.
-Feature StanzaIds(std::vector<std::string> domains);
+struct Shard;
+
+// `shard`: whose domains are this cluster's.
+Feature StanzaIds(const Shard* shard);
 
 // Adds `<stanza-id by='by' id='id'/>` as the last child of `message->bytes`, after removing what was
 // forged (attacks.md row 34): every stanza-id that names one of `domains` or an account of theirs,

@@ -62,7 +62,7 @@ struct Shard {
     std::chrono::milliseconds usual{300000}, at_most{600000};
   };
   Resumption resumption{};
-  std::vector<std::string> domains;
+  std::vector<std::string> domains;  // that are served now
 
   bool Serves(std::string_view domain) const {
     for (const std::string& d : domains) {

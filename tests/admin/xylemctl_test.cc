@@ -391,5 +391,85 @@ TEST_F(Xylemctl, ForeignTextDoesNotDriveTheTerminal) {
   EXPECT_EQ(Run({"doctor"}).err.find('\x1b'), std::string::npos);
 }
 
+TEST_F(Xylemctl, ListsAddsAndDeletesDomains) {
+  xylem::v1::DomainList list;
+  list.add_domains()->set_name("example.org");
+  list.mutable_domains(0)->set_configured(true);
+  list.add_domains()->set_name("mantua.example");
+  list.mutable_domains(1)->set_added(1700000000);
+  for (const char* method : {"ListDomains", "AddDomain", "DeleteDomain"}) server_.On(method, list);
+  const Json domains = Json::array(
+      {{{"name", "example.org"}, {"configured", true}, {"added", 0}},
+       {{"name", "mantua.example"}, {"configured", false}, {"added", 1700000000}}});
+  EXPECT_EQ(RunJson({"domain", "list"}), Json({{"domains", domains}}));
+  EXPECT_EQ(RunJson({"domain", "add", "mantua.example"}), Json({{"domains", domains}}));
+  EXPECT_EQ(server_.LastRequest<xylem::v1::DomainRequest>().name(), "mantua.example");
+  EXPECT_EQ(RunJson({"domain", "del", "mantua.example"}), Json({{"domains", domains}}));
+  EXPECT_NE(Run({"domain", "list"}).out.find("run time"), std::string::npos);
+  EXPECT_NE(Run({"domain", "add", "mantua.example"}).out.find("certificate"), std::string::npos);
+  server_.Refuse("AddDomain", 6, "mantua.example is served already");
+  const ProgramRun again = Run({"domain", "add", "mantua.example"});
+  EXPECT_EQ(again.exit, 4);
+  EXPECT_EQ(again.err, "xylemctl: mantua.example is served already\n");
+  EXPECT_EQ(Run({"domain", "add"}).exit, 64);
+}
+
+TEST_F(Xylemctl, AsksAServerWhetherTheStoreIsWell) {
+  xylem::v1::StoreReport report;
+  report.set_engine("SQLite 3.40.1, /x");
+  report.set_schema(2);
+  report.set_known(2);
+  report.set_write_us(2340);
+  server_.On("CheckStore", report);
+  EXPECT_EQ(RunJson({"store", "check"}), Json({{"healthy", true},
+                                               {"store",
+                                                {{"engine", "SQLite 3.40.1, /x"},
+                                                 {"schema", 2},
+                                                 {"known", 2},
+                                                 {"write_us", 2340},
+                                                 {"faults", Json::array()}}}}));
+  report.add_faults("archive 7 has messages behind its newest position");
+  server_.On("CheckStore", report);
+  const ProgramRun bad = Run({"store", "check"});
+  EXPECT_EQ(bad.exit, 1);
+  EXPECT_NE(bad.out.find("fault: archive 7 has"), std::string::npos) << bad.out;
+  EXPECT_EQ(RunJson({"store", "check"}, 1)["healthy"], false);
+  server_.Refuse("CheckStore", 14, "checking the store: the store is not reached");
+  EXPECT_EQ(Run({"store", "check"}).exit, 5);
+}
+
+TEST_F(Xylemctl, MakesAndChecksAStoreItself) {
+  const std::string url = "sqlite:" + dir_ + "/xylem.db";
+  const ProgramRun missing = Run({"store", "check", "--url", url});
+  EXPECT_EQ(missing.exit, 5);
+  EXPECT_NE(missing.err.find("No such file"), std::string::npos) << missing.err;
+  const Json made = RunJson({"store", "migrate", "--url", url});
+  EXPECT_EQ(made["store"]["schema_before"], 0);
+  EXPECT_GE(made["store"]["schema"], 2);
+  EXPECT_NE(Run({"store", "migrate", "--url", url}).out.find("nothing to be done"),
+            std::string::npos);
+  const std::string config =
+      WriteFile("business.yaml", "cluster_secret: 0123456789abcdef0123456789abcdef\nstore:\n  url: " +
+                                     url + "\n");
+  EXPECT_EQ(RunJson({"store", "check", "--business", config})["healthy"], true);
+  EXPECT_TRUE(server_.seen().empty());
+
+  WriteFile("songs.db", "these are no tables at all");
+  const std::string songs = "sqlite:" + dir_ + "/songs.db";
+  for (const char* verb : {"check", "migrate"}) {
+    const ProgramRun theirs = Run({"store", verb, "--url", songs});
+    EXPECT_EQ(theirs.exit, 1) << verb;
+    EXPECT_NE(theirs.err.find("songs.db: file is not a database"), std::string::npos) << theirs.err;
+    EXPECT_EQ(Run({"store", verb, "--url", "mysql://x"}).exit, 2);
+    EXPECT_EQ(Run({"store", verb, "--business", dir_ + "/nowhere.yaml"}).exit, 2);
+    const ProgramRun nobody =
+        Run({"store", verb, "--url", "postgresql://x@127.0.0.1:1/x?connect_timeout=2"});
+    EXPECT_EQ(nobody.exit, 5);
+    EXPECT_NE(nobody.err.find("Connection refused"), std::string::npos) << nobody.err;
+  }
+  EXPECT_EQ(Run({"store", "migrate"}).exit, 64);
+  EXPECT_EQ(Run({"store", "check", "--url", url, "--business", config}).exit, 64);
+}
+
 }  // namespace
 }  // namespace admin

@@ -670,5 +670,26 @@ TEST_F(LinksTest, AnOperatorsOrderToDrainArrives) {
   EXPECT_EQ(orders, (std::vector{false, true}));
 }
 
+TEST_F(LinksTest, WhatAnyServerServesIsServed) {
+  FakeBusiness one({.domains = {"a.test", "b.test"}});
+  StartLinks({one.address()});
+  ASSERT_TRUE(Live(1));
+  using Told = std::vector<std::vector<std::string>>;
+  EXPECT_EQ(On([&] { return domains; }), (Told{{"a.test", "b.test"}}));
+
+  // It hears of a change before the other does, which comes later.
+  xylem::v1::Down change;
+  change.mutable_control()->mutable_domains()->add_domains("a.test");
+  change.mutable_control()->mutable_domains()->add_domains("c.test");
+  one.Send(change);
+  ASSERT_TRUE(EventuallyOn([&] { return domains.size() == 2; }));
+  EXPECT_EQ(On([&] { return domains.back(); }), (std::vector<std::string>{"a.test", "c.test"}));
+
+  // Without any link what was known stays.
+  one.Kill();
+  ASSERT_TRUE(Live(0));
+  EXPECT_EQ(On([&] { return domains.size(); }), 2u);
+}
+
 }  // namespace
 }  // namespace connmgr

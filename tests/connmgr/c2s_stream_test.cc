@@ -580,5 +580,33 @@ TEST_F(C2sStreamTest, FreesItsPlaceWhenTheClientIsGone) {
   }
 }
 
+// `domain add` and `domain del` of an operator.
+TEST_F(C2sStreamTest, ServesWhatBusinessTellsOfAndEndsWhatIsGone) {
+  Start();
+  OnLoop([&] { links_->tell_domains({"example.test", "added.test"}); });
+  TestClient stays(port()), goes(port());
+  stays.LogIn();
+  goes.Send(
+      "<stream:stream to='added.test' version='1.0' xmlns='jabber:client' "
+      "xmlns:stream='http://etherx.jabber.org/streams'>");
+  goes.ReadTo("</stream:features>");
+  OnLoop([&] {
+    EXPECT_EQ(links_->opened.back().domain(), "added.test");
+    links_->tell_domains({"example.test"});
+  });
+  const std::string words = goes.ReadToEnd();
+  EXPECT_THAT(words, HasSubstr("<host-gone xmlns="));
+  EXPECT_THAT(words, EndsWith("</stream:stream>"));
+  TestClient late(port());
+  late.Send(
+      "<stream:stream to='added.test' version='1.0' xmlns='jabber:client' "
+      "xmlns:stream='http://etherx.jabber.org/streams'>");
+  EXPECT_THAT(late.ReadToEnd(), HasSubstr("<host-unknown xmlns="));
+  // Those of the configuration are served whatever is told.
+  OnLoop([&] { links_->tell_domains({}); });
+  stays.Send("<message/>");
+  EXPECT_TRUE(Becomes([&] { return links_->submitted.size() == 1; }));
+}
+
 }  // namespace
 }  // namespace connmgr

@@ -137,6 +137,7 @@ void FakeBusiness::OnFrame(Stream* stream, std::string_view bytes) {
     hello.set_incarnation(options_.incarnation);
     hello.set_redis_generation(options_.generation);
     hello.set_draining(options_.draining);
+    for (const std::string& domain : options_.domains) hello.add_domains(domain);
     if (options_.late_answers) hello.add_features("late-answers");
     stream->batch->AddHello(hello);
   }

@@ -25,6 +25,7 @@ class FakeBusiness {
     uint64_t incarnation = 1;
     uint64_t generation = 1;
     bool draining = false;
+    std::vector<std::string> domains;
     uint32_t protocol = 1;
     bool late_answers = false;  // understands them
     int port = 0;

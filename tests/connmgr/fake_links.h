@@ -34,6 +34,7 @@ class FakeLinks final : public BusinessLinks {
   uint32_t sent = 5;                   // stream management: stanzas, so that more cannot be confirmed
   bool managed = false;
   std::map<uint64_t, LinkClient*> clients;
+  OnDomainsHandler tell_domains;
 
   void Start() override {}
   uint64_t Register(LinkClient* client) override {
@@ -119,6 +120,7 @@ class FakeLinks final : public BusinessLinks {
   uint64_t sessions() const override { return sessions_.size(); }
   uint64_t closing() const override { return closing_; }
   void OnDrainOrder(absl::AnyInvocable<void(bool)>) override {}
+  void OnDomains(OnDomainsHandler handler) override { tell_domains = std::move(handler); }
   Stats stats() const override { return {.frames_out = 3, .items_out = 12}; }
 
   // All that was submitted is accepted.

@@ -103,6 +103,7 @@ class LinksTest : public testing::Test {
     options.limits = limits;
     On([&] {
       links = BusinessLinks::Create(&manager.at(0), options);
+      links->OnDomains([this](const std::vector<std::string>& told) { domains.push_back(told); });
       links->Start();
     });
   }
@@ -164,6 +165,7 @@ class LinksTest : public testing::Test {
   runtime::LoopGroup manager{"manager", 1};
   std::unique_ptr<BusinessLinks> links;
   std::vector<std::unique_ptr<TestStream>> streams;
+  std::vector<std::vector<std::string>> domains;  // each list that was told; of the loop
 };
 
 }  // namespace connmgr

@@ -30,7 +30,8 @@ xmpp::StreamHeader Header(std::string to, std::string version = "1.0") {
 
 HeaderVerdict Judge(const xmpp::StreamHeader& header, std::string_view sni = {},
                     std::string_view account = {}) {
-  return JudgeStreamHeader(header, Served(), sni, account);
+  const Settings settings = Served();
+  return JudgeStreamHeader(header, settings, ServedDomains(settings.domains), sni, account);
 }
 
 TEST(StreamHeader, NamesTheDomainNormalised) {

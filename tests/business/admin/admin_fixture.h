@@ -48,6 +48,7 @@ class FakeLinkServer final : public LinkServer {
   int port() const override { return 7000; }
   void SetGeneration(uint64_t) override {}
   void SetDraining(bool) override {}
+  void SetDomains(std::vector<std::string>) override {}
   void DrainManager(const std::string& manager, bool undrain) override {
     drains.emplace_back(manager, undrain);
   }
@@ -129,6 +130,8 @@ class AdminTest : public ::testing::Test {
                   loops_.at(loop).AssertInLoop();
                   return manager == "m1" && incarnation == 1 ? uint64_t{10} + loop : uint64_t{0};
                 },
+            .configured_domains = {"example.org", "example.net"},
+            .domains_changed = [this] { ++domain_changes_; },
             .config_text = [] { return std::string("domains: [example.org]\n"); }},
         std::move(options));
   }
@@ -202,6 +205,7 @@ class AdminTest : public ::testing::Test {
   std::unique_ptr<AccountAdmin> account_admin_;
   FakeLinkServer server_;
   NotedEvents events_;
+  int domain_changes_ = 0;
   std::unique_ptr<AdminService> service_;
 };
 

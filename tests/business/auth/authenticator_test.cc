@@ -192,6 +192,18 @@ Offer ReadOffer(const Negotiated& answer) {
   return offer;
 }
 
+TEST_F(AuthenticatorTest, ServesTheDomainsOfTheMoment) {
+  auto stream = Stream(1);
+  stream.set_domain("mantua.example");
+  EXPECT_EQ(Open(stream).outcome(), Negotiated::CLOSE);
+  OnLoop([this] { authenticator_->SetDomains({"example.org", "mantua.example"}); });
+  EXPECT_EQ(Open(stream).outcome(), Negotiated::FEATURES);
+  stream.set_domain("example.net");
+  const auto answer = Open(stream);
+  EXPECT_EQ(answer.outcome(), Negotiated::CLOSE);
+  EXPECT_EQ(answer.error().condition(), "host-unknown");
+}
+
 TEST_F(AuthenticatorTest, OffersMechanismsAndBindingsWithTls) {
   const Negotiated answer = Open(Stream(1));
   EXPECT_EQ(answer.outcome(), Negotiated::FEATURES);

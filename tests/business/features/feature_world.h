@@ -25,8 +25,7 @@ class FeatureLoop : public PresenceWorld {
           AccountAdmin::Options{.domains = shard.domains, .scram_iterations = 4096});
       shard.accounts = admin.get();
       listed = std::make_unique<FeatureSet>(
-          AllFeatures({.domains = shard.domains,
-                       .shard = &shard,
+          AllFeatures({.shard = &shard,
                        .history = history,
                        .service = service,
                        .command_sealer = std::make_shared<const cluster::TicketSealer>(

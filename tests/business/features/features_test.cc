@@ -50,7 +50,8 @@ class Features : public testing::Test {
     return vars;
   }
 
-  FeatureSet set_{AllFeatures({.domains = {"example.org"}})};
+  Shard shard_{.domains = {"example.org"}};
+  FeatureSet set_{AllFeatures({.shard = &shard_})};
 };
 
 TEST_F(Features, FitTogether) { EXPECT_THAT(set_.Check(), testing::IsEmpty()); }

@@ -395,6 +395,7 @@ struct FixedServer final : LinkServer {
   int port() const override { return 0; }
   void SetGeneration(uint64_t) override {}
   void SetDraining(bool) override {}
+  void SetDomains(std::vector<std::string>) override {}
   void DrainManager(const std::string&, bool) override {}
   std::vector<ManagerInfo> managers() const override { return {{"a", 1, 3}, {"b", 2, 4}}; }
   void Shutdown() override {}
@@ -409,6 +410,17 @@ TEST(LinkMetrics, ExportBatchSizes) {
   EXPECT_THAT(text, HasSubstr("xylem_business_link_items_total{direction=\"out\"} 125"));
   EXPECT_THAT(text, HasSubstr("xylem_business_link_batch_items 12.5"));
   EXPECT_THAT(text, HasSubstr("xylem_business_link_streams 7"));
+}
+
+TEST_F(LinkServerTest, TellsWhichDomainsAreServed) {
+  FakeManager& here = Attach("connmgr-1", 41, 0);
+  server_->SetDomains({"example.org", "localhost"});  // nothing new
+  server_->SetDomains({"example.org", "localhost", "mantua.example"});
+  ASSERT_TRUE(Eventually([&] { return here.count() == 1; }));
+  EXPECT_THAT(here.downs()[0].control().domains().domains(),
+              ElementsAre("example.org", "localhost", "mantua.example"));
+  FakeManager& later = Attach("connmgr-2", 42, 0);
+  EXPECT_THAT(later.hello().domains(), ElementsAre("example.org", "localhost", "mantua.example"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "business/session/shard.h"
 #include "lib/xmpp/element.h"
 #include "lib/xmpp/namespaces.h"
 
@@ -81,7 +82,8 @@ TEST(StanzaIds, EscapeTheAddress) {
 }
 
 TEST(StanzaIds, StampWhatGoesToAnAccount) {
-  const Feature feature = StanzaIds(kDomains);
+  const Shard shard{.domains = kDomains};
+  const Feature feature = StanzaIds(&shard);
   ASSERT_EQ(feature.stages.size(), 1u);
   EXPECT_EQ(feature.stages[0].stage, Stage::kToAccount);
   EXPECT_EQ(feature.stages[0].kinds, kMessages);

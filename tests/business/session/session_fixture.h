@@ -75,6 +75,7 @@ class RecordingAuthenticator final : public Authenticator {
   void OnSasl(const ManagerLinkPtr&, const xylem::v1::Negotiate&) override { said += "sasl "; }
   void OnConnectionClosed(const ManagerLinkPtr&, uint64_t) override { said += "closed "; }
   void OnLinkDown(const ManagerLinkPtr&) override { said += "down "; }
+  void SetDomains(std::vector<std::string>) override { said += "domains "; }
   std::string said;
 };
 
