@@ -201,22 +201,24 @@ class Search {
 
   // Few, and known: each is fetched, and what passes the filters is paged in memory.
   Result<ArchivePage> FindIds() {
+    const auto found = FindArchiveRows(connection_, archive_, query_.ids);
+    if (!found) return found.error();
     std::vector<int64_t> named;
-    for (const ArchiveId& id : query_.ids) {
-      const auto row = FindArchiveRow(connection_, archive_, id);
-      if (!row) return row.error();
-      if (!*row) {
+    for (const std::optional<int64_t>& row : *found) {
+      if (!row) {
         page_.item_not_found = true;
         return Ended();
       }
-      if (range_.Holds(**row)) named.push_back(**row);
+      if (range_.Holds(*row)) named.push_back(*row);
     }
     std::sort(named.begin(), named.end());
     named.erase(std::unique(named.begin(), named.end()), named.end());
-    for (const int64_t id : named) {
-      range_ = {.above = id - 1, .below = id + 1};
-      SqlQuery row = Bound(Sql().forward, 1);
-      if (row.Step()) page_.rows.push_back(ReadArchiveRow(row));
+    // Neighbours, as most are, by one query.
+    for (auto first = named.begin(), last = first; first != named.end(); first = last) {
+      for (++last; last != named.end() && *last == *(last - 1) + 1;) ++last;
+      range_ = {.above = *first - 1, .below = *(last - 1) + 1};
+      SqlQuery row = Bound(Sql().forward, last - first);
+      while (row.Step()) page_.rows.push_back(ReadArchiveRow(row));
       if (!row.ok()) return connection_.LastError();
     }
     if (query_.count_up_to > 0) page_.count = static_cast<uint32_t>(page_.rows.size());

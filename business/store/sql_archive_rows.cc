@@ -61,6 +61,56 @@ Result<std::optional<int64_t>> FindArchiveRow(SqlConnection& connection,
   return std::optional<int64_t>();
 }
 
+namespace {
+
+std::string Hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (const char c : bytes) {
+    hex += kDigits[static_cast<unsigned char>(c) >> 4];
+    hex += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return hex;
+}
+
+// One round trip for all of them.
+Result<std::vector<std::optional<int64_t>>> AskPostgres(SqlConnection& connection,
+                                                        const ArchiveRecord& archive,
+                                                        const std::vector<ArchiveId>& ids) {
+  std::string joined;
+  for (const ArchiveId& id : ids) joined.append(joined.empty() ? "" : ",").append(Hex(id));
+  SqlQuery row = connection
+                     .Query(
+                         "SELECT r.id FROM unnest(string_to_array(?2, ',')) WITH ORDINALITY u(hex, n) "
+                         "LEFT JOIN LATERAL (SELECT id FROM archive_row WHERE archive = ?1 AND "
+                         "effect >= decode(u.hex, 'hex') AND "
+                         "effect <= decode(u.hex || 'ffff', 'hex') AND hidden = 0 "
+                         "ORDER BY effect LIMIT 1) r ON true ORDER BY u.n")
+                     .Bind(1, archive.id)
+                     .Bind(2, joined);
+  std::vector<std::optional<int64_t>> rows;
+  while (row.Step()) rows.push_back(row.IsNull(0) ? std::nullopt : std::optional(row.Int(0)));
+  if (!row.ok()) return connection.LastError();
+  return rows;
+}
+
+}  // namespace
+
+Result<std::vector<std::optional<int64_t>>> FindArchiveRows(SqlConnection& connection,
+                                                            const ArchiveRecord& archive,
+                                                            const std::vector<ArchiveId>& ids) {
+  if (connection.engine() == SqlConnection::Engine::kPostgres) {
+    return AskPostgres(connection, archive, ids);
+  }
+  std::vector<std::optional<int64_t>> rows;
+  for (const ArchiveId& id : ids) {
+    const auto row = FindArchiveRow(connection, archive, id);
+    if (!row) return row.error();
+    rows.push_back(*row);
+  }
+  return rows;
+}
+
 int64_t RemoveArchiveRows(SqlConnection& connection, const ArchiveRecord& archive, int64_t first,
                           int64_t last) {
   if (!ArchiveTextOf(connection).forget(connection, first, last, archive.RowId(archive.indexed)) ||

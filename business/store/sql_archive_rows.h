@@ -41,6 +41,9 @@ ArchiveRow ReadArchiveRow(const SqlQuery& row);
 runtime::Result<std::optional<int64_t>> FindArchiveRow(SqlConnection& connection,
                                                        const ArchiveRecord& archive,
                                                        std::string_view id);
+// Of each of `ids`, which are not empty, in their order.
+runtime::Result<std::vector<std::optional<int64_t>>> FindArchiveRows(
+    SqlConnection& connection, const ArchiveRecord& archive, const std::vector<ArchiveId>& ids);
 
 // All rows with first <= id <= last, and their words. Returns how many, or -1: LastError().
 int64_t RemoveArchiveRows(SqlConnection& connection, const ArchiveRecord& archive, int64_t first,

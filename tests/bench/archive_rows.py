@@ -16,7 +16,7 @@ COLUMNS = ("id, archive, effect, stamp, with_bare, with_resource, incoming, hidd
            "bytes")
 OWNER = (f"INSERT INTO account (jid, domain, created, password_changed, locked) VALUES ('{JID}', 'example.com', 0, 0, 0)",
          "INSERT INTO archive (owner, position, stamp, mark, indexed, oldest) "
-         f"SELECT id, {{rows}}, {BEGIN} + {STEP} * {{rows}}, {{rows}}, 0, {BEGIN} FROM owner WHERE jid = '{JID}'")
+         f"SELECT id, {{rows}}, {{newest}}, {{rows}}, 0, {BEGIN} FROM owner WHERE jid = '{JID}'")
 
 
 def sqlite(path, rows):
@@ -25,7 +25,7 @@ def sqlite(path, rows):
         database.execute(f"PRAGMA {pragma}")
     database.execute("BEGIN")
     for statement in OWNER:
-        database.execute(statement.format(rows=rows))
+        database.execute(statement.format(rows=rows, newest=BEGIN + STEP * rows))
     (archive,) = database.execute(f"SELECT a.id FROM archive a JOIN owner o ON o.id = a.owner WHERE jid = '{JID}'").fetchone()
     row = lambda n: ((archive << 36) + n, archive, hashlib.md5(b"%d" % n).digest() + b"\0\0", BEGIN + STEP * n,
                      f"contact{n * 7919 % 200}@example.com", "phone", n % 2, 0, 0, b"o" * 16, str(n), BODY, b"x" * 300)
@@ -37,7 +37,7 @@ def sqlite(path, rows):
 
 
 def postgres(url, rows):
-    statements = [f"{statement.format(rows=rows)};" for statement in OWNER]
+    statements = [f"{statement.format(rows=rows, newest=BEGIN + STEP * rows)};" for statement in OWNER]
     statements.append(
         f"INSERT INTO archive_row ({COLUMNS}) SELECT (a.id << 36) + n, a.id, decode(md5(n::text), 'hex') || "
         f"'\\x0000'::bytea, {BEGIN} + {STEP}::bigint * n, 'contact' || n * 7919 % 200 || '@example.com', 'phone', n % 2, "
