@@ -19,6 +19,8 @@ using xmpp::Element;
 using xmpp::StanzaError;
 using Nodes = std::shared_ptr<PersonalNodes>;
 
+constexpr std::string_view kSubscribe = "http://jabber.org/protocol/pubsub#subscribe";
+
 // §12.9 of XEP-0060 and §5 of XEP-0163, as far as it is done.
 constexpr std::string_view kFeatures[] = {
     ns::kPubsub,
@@ -58,7 +60,7 @@ constexpr std::string_view kFeatures[] = {
     "http://jabber.org/protocol/pubsub#retrieve-items",
     "http://jabber.org/protocol/pubsub#retrieve-subscriptions",
     "http://jabber.org/protocol/pubsub#rsm",
-    "http://jabber.org/protocol/pubsub#subscribe",
+    kSubscribe,
 };
 
 bool Publishes(const Element& payload) {
@@ -196,6 +198,13 @@ Feature Pep(Nodes nodes, std::shared_ptr<PresenceItems> items) {
   feature.needs = {"entity_caps"};
   feature.disco.account.assign(std::begin(kFeatures), std::end(kFeatures));
   feature.disco.account_identities = {{"pubsub", "pep", ""}};
+  // COMPAT(Smack 4.5 and who follows XEP-0163 before 1.2, 2024): they ask the server, not the
+  // account, and do without OMEMO and OpenPGP keys otherwise. It is no service for subscribers,
+  // though, and Smack takes the first that publishes and subscribes for one.
+  feature.disco.server_identities = feature.disco.account_identities;
+  for (std::string_view one : kFeatures) {
+    if (one != kSubscribe) feature.disco.server.push_back(one);
+  }
   feature.config = "pep";
   const auto answer = [nodes](Iq iq) { return Answer(nodes, std::move(iq)); };
   for (Addressee addressee : {Addressee::kOwnAccount, Addressee::kAccount}) {
