@@ -194,6 +194,7 @@ SUITES = {
     "attacks": python_suite("attacks"),
     "e2e": python_suite("e2e"),
     "cluster": python_suite("cluster"),
+    "interop": python_suite("interop"),
     "fuzz": fuzz,
     "model": model,
     "asan": sanitized("asan"),
