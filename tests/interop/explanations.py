@@ -7,8 +7,8 @@ ARCHIVE = "the archive (XEP-0313) is not here yet."
 # class or Class.method → sentence
 WHY = {
     "FileTransferIntegrationTest.fileTransferTest":
-        "Smack offers SOCKS5 first (XEP-0065), needs a proxy on the server for it and does not fall back; the proxy is "
-        "the component host's, which is not here yet. The same file goes through in the band (ibbFileTransferTest).",
+        "Smack offers SOCKS5 first (XEP-0065), needs a proxy on the server for it (the peers here have one) and does "
+        "not fall back; the proxy is the component host's, which is not here yet. The same file goes through in the band (ibbFileTransferTest).",
     "HttpFileUploadIntegrationTest": "upload (XEP-0363) is a component, and not here yet.",
     "MamIntegrationTest": ARCHIVE,
     "MultiUserChatEntityIntegrationTest": ROOMS,

@@ -74,6 +74,7 @@ class Prosody(Certified, peers.Prosody):
     packages = ["prosody"]
 
     def config(self):
+        self.proxy = peers.free_port()
         return f"""
 run_as_root = true
 pidfile = "{self.data}/prosody.pid"
@@ -97,6 +98,10 @@ ssl = {{ certificate = "{self.certificate}", key = "{self.key}" }}
 VirtualHost "{DOMAIN}"
 Component "conference.{DOMAIN}" "muc"
 Component "pubsub.{DOMAIN}" "pubsub"
+Component "proxy.{DOMAIN}" "proxy65"
+    proxy65_ports = {{ {self.proxy} }}
+    proxy65_interfaces = {{ "127.0.0.1" }}
+    proxy65_address = "127.0.0.1"
 """
 
 
@@ -152,6 +157,7 @@ modules:
   mod_ping: {{}}
   mod_privacy: {{}}
   mod_private: {{}}
+  mod_proxy65: {{port: {peers.free_port()}, ip: "127.0.0.1"}}
   mod_pubsub:
     access_createnode: local
     plugins: [flat, pep]
