@@ -244,6 +244,8 @@ Feature ArchiveQueries(Shard* shard, HistoryOptions options) {
   feature.needs = {"message_archive"};
   feature.disco.account = {ns::kArchive, ns::kArchiveExtended, ns::kArchiveGroupchatField,
                            ns::kFulltext};
+  // COMPAT(profanity 0.13, 2022): it asks the server, not the account, and reads no history else.
+  feature.disco.server = {ns::kArchive};
   feature.config = "archive";
   feature.iqs = {
       {IqType::kSet, ns::kArchive, "query", Addressee::kOwnAccount,
@@ -263,6 +265,8 @@ Feature ArchivePreferencesIq(Shard* shard) {
   feature.name = "archive_preferences";
   feature.specs = {{.xep = 441, .version = "0.2.0"}};
   feature.needs = {"archive"};
+  // COMPAT(profanity 0.13, 2022): it asks the server, not the account, and reads no history else.
+  feature.disco.server = {ns::kArchive};
   feature.config = "archive";
   feature.iqs = {
       {IqType::kGet, ns::kArchive, "prefs", Addressee::kOwnAccount,
