@@ -55,9 +55,8 @@ def first_day(first, second, *names):
         juliet = await person(cluster, first, juliet_jid, "two").start()
         await juliet.expect(event="presence", available=True, **{"from": romeo_jid})
         await elsewhere.expect(event="presence", available=True, **{"from": juliet_jid})
-        if people.has_archive(preset):
-            assert await elsewhere.history(juliet_jid) == SAID
-            assert await juliet.history(romeo_jid) == SAID
+        assert await elsewhere.history(juliet_jid) == SAID
+        assert await juliet.history(romeo_jid) == SAID
         for one in (romeo, elsewhere, juliet):
             await one.quit()
     return test
@@ -108,13 +107,23 @@ async def profanity(preset):
     finally:
         mercutio.end()
     await rosaline.expect(event="presence", available=False, **{"from": his})
+    elsewhere = Profanity(cluster, his, "another")
+    try:
+        await elsewhere.see("logged in successfully")
+        elsewhere.type("/mam on")
+        elsewhere.type("/ping")  # it asks for no history before it knows that there is some
+        await elsewhere.see("Ping response")
+        elsewhere.type(f"/msg {hers}")
+        await elsewhere.see(f"(?s){SAID[0]}.*{SAID[1]}")
+    finally:
+        elsewhere.end()
     await rosaline.quit()
 
 
 TESTS = {
-    "slixmpp and @xmpp/client: contacts, presence, chat, other devices":
+    "slixmpp and @xmpp/client: contacts, presence, chat, history on other devices":
         first_day(people.slixmpp, people.xmpp_js, "romeo", "juliet"),
-    "@xmpp/client and slixmpp: contacts, presence, chat, other devices":
+    "@xmpp/client and slixmpp: contacts, presence, chat, history on other devices":
         first_day(people.xmpp_js, people.slixmpp, "paris", "helena"),
-    "profanity and slixmpp: contacts, presence, chat": profanity,
+    "profanity and slixmpp: contacts, presence, chat, history on another device": profanity,
 }

@@ -11,8 +11,6 @@ import subprocess
 import tempfile
 import time
 
-import build
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 E2E = os.path.join(os.path.dirname(HERE), "e2e")
 
@@ -20,14 +18,6 @@ E2E = os.path.join(os.path.dirname(HERE), "e2e")
 @functools.lru_cache
 def install_node():
     subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=os.path.join(E2E, "node"), check=True)
-
-
-@functools.lru_cache
-def has_archive(preset):
-    """The history belongs to the play as soon as the table of what works has it."""
-    specs = subprocess.run([build.binary(preset, "business"), "--list-specs"], capture_output=True, text=True,
-                           check=True).stdout
-    return "XEP-0313" in specs
 
 
 class Scripted:

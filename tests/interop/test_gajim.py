@@ -1,4 +1,5 @@
-"""Gajim under Xvfb, as alice: she adds bob, sees him come, and they chat. Leaves a picture to look at."""
+"""Gajim under Xvfb, as lorina: she adds the hatter, sees him come, and they chat; another device has the history.
+Leaves a picture to look at."""
 
 import asyncio
 import contextlib
@@ -15,7 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PICTURE = os.path.join(ROOT, "build", "interop", "gajim.png")
 PACKAGES = ["gajim", "python3-slixmpp", *desktop.PACKAGES]
-ALICE, BOB = "alice@localhost", "bob@localhost"
+# Not alice and bob, whom ./xylem up has said something already.
+LORINA, HATTER = "lorina@localhost", "hatter@localhost"
 SAID = ["Why is a raven like a writing-desk?", "Have you guessed the riddle yet?"]
 
 
@@ -51,30 +53,31 @@ class Gajim:
 async def contact_and_chat(preset):
     os.makedirs(os.path.dirname(PICTURE), exist_ok=True)
     with Cluster(preset=preset) as cluster, desktop.Desktop() as screen:
+        for name in ("lorina", "hatter"):
+            cluster.add_user(name)
         port = split_address(cluster.endpoint("c2s"))[1]
-        bob = await people.slixmpp(BOB, cluster.users["bob"], port, cluster.ca, "one").start()
-        gajim = Gajim(screen, cluster, ALICE)
+        hatter = await people.slixmpp(HATTER, cluster.users["hatter"], port, cluster.ca, "one").start()
+        gajim = Gajim(screen, cluster, LORINA)
         try:
-            await eventually(lambda: ALICE in cluster.ctl("--json", "session", "list").stdout, "alice is there", 60)
-            gajim.follow(f"xmpp:{BOB}?roster")
+            await eventually(lambda: LORINA in cluster.ctl("--json", "session", "list").stdout, "lorina is there", 60)
+            gajim.follow(f"xmpp:{HATTER}?roster")
             await screen.confirm("Add Contact")
-            await bob.expect(event="presence", available=True, **{"from": ALICE})
-            gajim.follow(f"xmpp:{BOB}?message")
+            await hatter.expect(event="presence", available=True, **{"from": LORINA})
+            gajim.follow(f"xmpp:{HATTER}?message")
             await screen.confirm("Start / Join Chat")
             await screen.window("Gajim")
             screen.type(SAID[0])
             screen.key("Return")
-            await bob.expect(event="message", body=SAID[0], **{"from": ALICE})
-            bob.order(say=SAID[1], to=ALICE)
-            await eventually(lambda: gajim.has(SAID[1]), "Gajim has bob's message", 30)
+            await hatter.expect(event="message", body=SAID[0], **{"from": LORINA})
+            hatter.order(say=SAID[1], to=LORINA)
+            await eventually(lambda: gajim.has(SAID[1]), "Gajim has the hatter's message", 30)
             await asyncio.sleep(1)  # for its animations: nothing else waits for this
         finally:
             screen.picture(PICTURE)
-        await bob.quit()
-        if people.has_archive(preset):
-            elsewhere = await people.slixmpp(ALICE, cluster.users["alice"], port, cluster.ca, "two").start()
-            assert await elsewhere.history(BOB) == SAID
-            await elsewhere.quit()
+        await hatter.quit()
+        elsewhere = await people.slixmpp(LORINA, cluster.users["lorina"], port, cluster.ca, "two").start()
+        assert await elsewhere.history(HATTER) == SAID
+        await elsewhere.quit()
 
 
-TESTS = {"Gajim and slixmpp: contacts, presence, chat": contact_and_chat}
+TESTS = {"Gajim and slixmpp: contacts, presence, chat, history": contact_and_chat}
