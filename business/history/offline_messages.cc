@@ -42,8 +42,9 @@ OfflineMessage MessageOf(const StageEvent& event) {
   message.bytes = xmpp::WithAddresses(event.stanza->bytes, event.stanza->kind,
                                       event.from->ToString(), event.to->ToString());
   const bool archived = event.kept && event.kept->by_recipient;
-  // The archive's stamp: by it is known what a client has read there.
-  message.stamp_ms = archived && event.kept->stamp_ms != 0 ? event.kept->stamp_ms : WallClock();
+  // The archive's stamp: by it is known what a client has read there. Of what a session had not
+  // confirmed: when it was written.
+  message.stamp_ms = event.kept && event.kept->stamp_ms != 0 ? event.kept->stamp_ms : WallClock();
   message.flags = archived ? kInArchive : 0;
   return message;
 }

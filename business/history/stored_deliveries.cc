@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "business/routing/session_delivery.h"
 #include "business/session/shard.h"
 #include "lib/runtime/process.h"
 
@@ -44,6 +45,11 @@ runtime::Task<std::vector<bool>> DeliverStored(SessionPtr session,
   runtime::KillPoint("stored.before_deliver");
   shard.metrics->StanzasOut(xmpp::StanzaKind::kMessage).Add(deliveries.size());
   for (size_t i = 0; i < deliveries.size(); ++i) {
+    if (session->managed()) {
+      DeliverToSession(*session, std::move(deliveries[i].body), std::move(deliveries[i].to),
+                       std::move(deliveries[i].effect), 0, [progress, i] { progress->One(i, true); });
+      continue;
+    }
     std::vector<DeliverTarget> targets(1);
     targets.front().owner = session->record.owner;
     targets.front().to = std::move(deliveries[i].to);

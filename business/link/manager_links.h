@@ -88,12 +88,16 @@ struct DeliverTarget {
   uint64_t generation = 0;  // with out_seq: of Redis, under which the session was announced
 };
 
+// A bit of DeliverBody::flags beside those of xmpp::StanzaFlag: the recipient's archive has it.
+inline constexpr uint64_t kDeliverArchived = uint64_t{1} << 40;
+
 struct DeliverBody {
   std::string bytes;  // canonical, with `from`, without `to`
   uint32_t splice_offset = 0;
   uint8_t kind = 0;
   uint8_t stanza_class = 0;  // xylem::v1::StanzaClass
   uint64_t flags = 0;
+  int64_t stamp_ms = 0;  // for outboxes: the archive's; 0: now
 };
 
 // One per loop, lives on it. Deliveries issued in one order to one session arrive in that order.

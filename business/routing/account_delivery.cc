@@ -7,6 +7,7 @@
 
 #include "business/routing/session_delivery.h"
 #include "business/routing/stale_row.h"
+#include "business/routing/stanza_class.h"
 #include "business/session/shard.h"
 #include "lib/runtime/log.h"
 #include "lib/runtime/process.h"
@@ -140,6 +141,10 @@ void AccountDelivery::Append() {
   entry.kind = mixed_->body.kind;
   entry.flags = mixed_->body.flags;
   entry.effect = cluster::EffectId(Id(), Index());
+  const auto stamp = static_cast<uint64_t>(mixed_->body.stamp_ms);
+  if (entry.stanza_class == kClassDurable) {
+    entry.stamp_ms = stamp != 0 ? stamp : cluster::WallClockMs();
+  }
   entry.body = mixed_->body.bytes;
   std::vector<cluster::OutboxTarget> outboxes;
   for (size_t i = 0; i < mixed_->managed.size(); ++i) {

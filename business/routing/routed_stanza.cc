@@ -185,6 +185,8 @@ DeliverBody RoutedStanza::Body() {
   body.kind = static_cast<uint8_t>(stanza_.kind);
   body.stanza_class = ClassOf(stanza_);
   body.flags = stanza_.flags;
+  if (event_.kept && event_.kept->by_recipient) body.flags |= kDeliverArchived;
+  if (event_.kept) body.stamp_ms = event_.kept->stamp_ms;
   return body;
 }
 
@@ -206,7 +208,11 @@ void RoutedStanza::Retry() {
 void RoutedStanza::OnDelivered(End end) {
   switch (end) {
     case End::kTaken:
-      OneDone();
+      if (in_seq_ <= session_->resubmitted && ClassOf(stanza_) == kClassDurable) {
+        runtime::Spawn(ForgetFirstTry(Me()));
+      } else {
+        OneDone();
+      }
       return;
     case End::kNobody:
       if (in_seq_ <= session_->resubmitted) {
@@ -224,6 +230,12 @@ void RoutedStanza::OnDelivered(End end) {
   }
 }
 
+runtime::Task<void> RoutedStanza::ForgetFirstTry(std::shared_ptr<RoutedStanza> self) {
+  co_await ForgetOfflineRow(&self->shard(), self->account(),
+                            cluster::EffectId(self->id_, self->Index()));
+  if (!self->Abandoned()) self->OneDone();
+}
+
 runtime::Task<void> RoutedStanza::AskWhetherSeen(std::shared_ptr<RoutedStanza> self) {
   Shard& shard = self->shard();
   Backoff backoff(shard.loop);
@@ -231,7 +243,7 @@ runtime::Task<void> RoutedStanza::AskWhetherSeen(std::shared_ptr<RoutedStanza> s
     const auto seen = co_await shard.outbox->WasSeen(
         self->account(), self->Origin(), cluster::EffectId(self->id_, self->Index()));
     if (self->Abandoned()) co_return;
-    if (seen && *seen) self->Finish();
+    if (seen && *seen) self->OneDone();
     if (seen && !*seen) self->RunStages(Stage::kNoResource);
     if (seen) co_return;
     co_await backoff.Pause();

@@ -50,6 +50,8 @@ class RoutedStanza final : public Submission, public AccountDelivery {
   void OnKeptDecided();
   // Behind the commit: who becomes available after it finds the message in the archive.
   void StartLookUp();
+  // Submitted again, and somebody is there now: the first time it may have been put away for later.
+  static runtime::Task<void> ForgetFirstTry(std::shared_ptr<RoutedStanza> self);
   // Submitted again: whoever had it the first time may be gone by now (R2).
   static runtime::Task<void> AskWhetherSeen(std::shared_ptr<RoutedStanza> self);
   void OnNobody(StageVerdict verdict);

@@ -8,6 +8,7 @@
 #include "business/session/ownership_guard.h"
 #include "business/session/session_events.h"
 #include "business/session/shard.h"
+#include "business/store/loop_stores.h"
 #include "lib/runtime/process.h"
 
 namespace business {
@@ -186,6 +187,16 @@ void OutboxPush::Deliver(DeliverBody body, Part part) {
           runtime::Spawn(TellHolder(shard, account, sessions[i], numbers[i]));
         }
       });
+}
+
+runtime::Task<void> ForgetOfflineRow(Shard* shard, xmpp::BareJid account, std::string effect) {
+  if (shard->stores == nullptr || !shard->stores->offline) co_return;
+  // Nearly always there is none: a look costs no commit.
+  const auto waiting = co_await shard->stores->offline->Count(account);
+  if (waiting && waiting->messages == 0) co_return;
+  const std::vector<std::string> effects(1, std::move(effect));
+  const auto removed = co_await shard->stores->offline->Remove(account, effects);
+  (void)removed;  // else it comes once more
 }
 
 void PartFromFullOutbox(Shard* shard, const xmpp::BareJid& account,

@@ -10,6 +10,7 @@
 #include "business/link/manager_links.h"
 #include "business/session/session.h"
 #include "lib/cluster/outbox.h"
+#include "lib/runtime/task.h"
 
 namespace business {
 
@@ -45,6 +46,10 @@ class OutboxPush {
   const xmpp::BareJid& account_;
   Part pushed_, told_;
 };
+
+// Whoever tries a message again and finds somebody takes away what an earlier try put into offline
+// storage: else it comes once more (tests/model, `offline_row_stays`).
+runtime::Task<void> ForgetOfflineRow(Shard* shard, xmpp::BareJid account, std::string effect);
 
 // What became of an outbox beyond its bounds: a session with a socket loses it, one without ends
 // (design §5).

@@ -4,9 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include "business/message/kept_message.h"
 #include "business/message/recipient_rule.h"
 #include "business/routing/feature_set.h"
 #include "business/routing/server_stanza.h"
+#include "business/routing/session_delivery.h"
 #include "business/routing/stanza_reply.h"
 #include "business/session/shard.h"
 #include "lib/xmpp/element.h"
@@ -26,7 +28,7 @@ std::optional<xmpp::Stanza> StanzaOf(const OutboxEntry& entry) {
   xmpp::Stanza stanza;
   stanza.kind = static_cast<xmpp::StanzaKind>(entry.kind);
   stanza.type = xmpp::ParseType(stanza.kind, root->Attr("type"));
-  stanza.flags = entry.flags;
+  stanza.flags = entry.flags & ~kDeliverArchived;
   stanza.id = root->Attr("id");
   stanza.from = root->Attr("from");
   stanza.to = entry.to;
@@ -95,7 +97,7 @@ runtime::Task<bool> Undelivered::Message(xmpp::FullJid session, OutboxEntry entr
   again.to = to;
   again.bytes = stanza->bytes;
   again.stanza_class = kClassDurable;
-  again.flags = stanza->flags;
+  again.flags = entry.flags;
   again.id = IdOf(entry);
   again.choose = [&kept, &entry, &to, type = stanza->type](const Rows& rows) {
     for (const SessionRecord& row : rows) kept = kept || IsWith(entry, row);
@@ -103,6 +105,7 @@ runtime::Task<bool> Undelivered::Message(xmpp::FullJid session, OutboxEntry entr
     return ChooseRecipients(xmpp::StanzaKind::kMessage, type, to.resource(), rows);
   };
   const End end = co_await Send(shard_, std::move(again));
+  if (end == End::kTaken) co_await ForgetOfflineRow(shard_, *xmpp::BareJid::From(to), entry.effect);
   if (kept || end == End::kTaken) co_return true;
   if (end != End::kNobody) co_return false;
 
@@ -111,6 +114,9 @@ runtime::Task<bool> Undelivered::Message(xmpp::FullJid session, OutboxEntry entr
   event.from = from ? &*from : nullptr;
   event.to = &to;
   event.id = IdOf(entry);
+  event.kept = std::make_shared<KeptMessage>();
+  event.kept->stamp_ms = static_cast<int64_t>(entry.stamp_ms);
+  event.kept->by_recipient = (entry.flags & kDeliverArchived) != 0;
   runtime::OneShot<bool> handled;
   shard_->features->RunStage(Stage::kNoResource, stanza->kind, event,
                              [&handled](StageVerdict verdict) {

@@ -25,7 +25,8 @@ struct OutboxEntry {
 
   uint8_t stanza_class = 0;  // xylem::v1::StanzaClass
   uint8_t kind = 0;          // xmpp::StanzaKind
-  uint64_t flags = 0;        // xmpp::StanzaFlag bits
+  uint64_t flags = 0;        // xmpp::StanzaFlag bits, and the caller's
+  uint64_t stamp_ms = 0;     // when it was taken, wall clock; 0: of no interest
   std::string effect;        // EffectId
   std::string to;            // to be written in; may be empty
   // Sessions that got it as well, by the first kSessionPrefix hex digits of each: whoever of them is

@@ -36,6 +36,7 @@ std::string EntryFront(const OutboxEntry& entry) {
   const char start[] = {static_cast<char>('0' + entry.stanza_class),
                         static_cast<char>('0' + entry.kind)};
   return Concat({std::string_view(start, 2), " ", std::to_string(entry.flags), " ",
+                 std::to_string(entry.stamp_ms), " ",
                  HexBytes(entry.effect), " "});
 }
 
@@ -44,6 +45,7 @@ std::optional<OutboxEntry> ParseEntry(std::string_view text, std::string shown) 
   if (line == std::string_view::npos) return std::nullopt;
   std::string_view front = text.substr(0, line);
   const std::string_view start = TakeWord(&front), flags = TakeWord(&front),
+                         stamp = TakeWord(&front),
                          effect = TakeWord(&front), others = TakeWord(&front);
   OutboxEntry entry;
   if (start.size() != 2 || !FromHex(effect, &entry.effect)) return std::nullopt;
@@ -52,6 +54,7 @@ std::optional<OutboxEntry> ParseEntry(std::string_view text, std::string shown) 
   const auto [end, bad] =
       std::from_chars(flags.data(), flags.data() + flags.size(), entry.flags);
   if (bad != std::errc() || end != flags.data() + flags.size()) return std::nullopt;
+  std::from_chars(stamp.data(), stamp.data() + stamp.size(), entry.stamp_ms);
   entry.others = others;
   entry.to = front;
   if (entry.stanza_class == OutboxEntry::kPresenceClass) {

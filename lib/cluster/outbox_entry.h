@@ -9,7 +9,7 @@
 
 namespace cluster {
 
-// "<class><kind> <flags> <effect, hex> ": behind it stand "<others> <to>\n" and the body.
+// "<class><kind> <flags> <stamp> <effect, hex> ": behind it stand "<others> <to>\n" and the body.
 std::string EntryFront(const OutboxEntry& entry);
 // `shown`: the body of class V, whose entry holds the `from` only. nullopt: damaged, or of a later
 // version.

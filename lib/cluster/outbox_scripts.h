@@ -13,8 +13,8 @@ namespace cluster {
 //          confirmed · b bytes held · m resumption time in ms, 0 = cannot be resumed ·
 //          d deadline in Redis' ms, while hibernated · n raised when entries were lost
 //   shown  hash: from → "<number of the newest entry> <body>" of class V
-// An entry is "<class><kind> <flags> <effect, hex> <others> <to>\n<body>"; of class V the body is
-// only the `from`. Numbers stay below 2^53, where Lua's are exact.
+// An entry is "<class><kind> <flags> <stamp> <effect, hex> <others> <to>\n<body>"; of class V the
+// body is only the `from`. Numbers stay below 2^53, where Lua's are exact.
 
 // Functions that other scripts begin with: flags of a row, and moving one of a session with stream
 // management to `ending`, where it stays until its outbox was dealt with.

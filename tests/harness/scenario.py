@@ -21,8 +21,7 @@ or text matches anything; `scansion:absent="true"` on a child forbids it; an att
 `{scansion:none}` forbids the attribute, `{capture:NAME}` takes it for a later `${NAME}`. "X receives nothing" means nothing before the answer to a ping.
 "X receives in any order:" takes several stanzas. "X opens a stream" and does not log in. A text of
 `{capture:NAME:PATTERN}` takes what the pattern's group matches.
-"X receives in any order:" takes several stanzas. A request for counts (XEP-0198 <r/>) is passed over
-unless the play expects it.
+A request for counts (XEP-0198 <r/>) is passed over unless the play expects it.
 
 "X connects again" loses the socket without a word and authenticates on a new one, at another manager if
 there are two; what follows is resuming or binding.
