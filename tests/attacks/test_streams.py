@@ -198,7 +198,21 @@ TOO_EARLY = {
     f"row 19: {name} {when}": too_early(begin, data, "not-authorized")
     for when, begin in (("before TLS", without_tls), ("before authentication", fresh), ("before bind", authenticated))
     for name, data in (("message", MESSAGE), ("presence", "<presence/>"), ("registration", REGISTER),
-                       ("ping", "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"))}
+                       ("ping", "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>"))
+    # Strangers may ask for an account on an encrypted stream; see below.
+    if (name, when) != ("registration", "before authentication")}
+
+
+async def registration_before_authentication(preset):
+    """XEP-0077: where accounts are not for strangers the iq is answered so, and the stream goes on."""
+    cluster = PLAIN.up(preset)
+    client = await fresh(cluster)
+    client.send(REGISTER)
+    element = await client.next()
+    assert (element.get("type"), local(element[-1][0].tag)) == ("error", "not-allowed"), element.attrib
+    await client.authenticate("alice", cluster.users["alice"])
+    await client.bind("after-asking")
+    await client.close()
 
 
 async def bind_before_authentication(preset):
@@ -409,6 +423,7 @@ TESTS = {
     "row 18: abandoned logins": abandoned_logins,
     **TOO_EARLY,
     "row 19: bind before authentication": bind_before_authentication,
+    "row 19: registration before authentication": registration_before_authentication,
     "row 20: bytes behind starttls": pipelined_behind_starttls,
     "row 20: line end behind starttls": line_end_behind_starttls,
     "row 20: TLS begins anew": tls_begins_anew,
