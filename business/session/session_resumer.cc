@@ -139,6 +139,11 @@ runtime::Task<std::optional<ResumeOutcome>> SessionResumer::Ask(PendingPtr pendi
       request.generation = generation;
       request.h = pending->h;
       const SessionRecord before = *found;
+      const auto noted = co_await shard_->registry->AddToSuperset(request.owner, account.ToString());
+      if (!noted) {
+        co_await backoff.Pause();
+        continue;
+      }
       auto outcome = co_await shard_->outbox->Resume(std::move(request));
       if (outcome) {
         // R11: what was sent before Redis lost it cannot be counted.

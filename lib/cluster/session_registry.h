@@ -104,6 +104,10 @@ class SessionRegistry {
   runtime::Task<runtime::Result<std::vector<SessionRecord>>> SweepAccount(
       const xmpp::BareJid& account, std::string manager, uint64_t incarnation, uint64_t generation);
 
+  // Tells whoever reaps the owner's manager of the account: before the manager owns a session of it
+  // by anything but Bind or Announce.
+  runtime::Task<runtime::Result<void>> AddToSuperset(const Owner& owner, std::string account);
+
   // Account data version (R13): 0 or a number that never comes again.
   runtime::Task<runtime::Result<uint64_t>> Version(const xmpp::BareJid& account);
   void Version(const xmpp::BareJid& account,
@@ -115,7 +119,6 @@ class SessionRegistry {
                                                                      std::string manager,
                                                                      uint64_t incarnation,
                                                                      std::string generation);
-  runtime::Task<runtime::Result<void>> AddToSuperset(const Owner& owner, std::string account);
   // A hint that this session has to be looked at; true: it is left.
   runtime::Task<bool> LeaveHint(std::string account, std::string session, std::string resource,
                                 uint64_t at_ms);

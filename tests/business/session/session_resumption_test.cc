@@ -206,6 +206,8 @@ TEST_F(SessionResumptionTest, GoesOnAtAnyManagerAndTheOldSocketHearsConflict) {
   ASSERT_EQ(rows.size(), 1u);
   EXPECT_EQ(rows[0].owner.manager, "connmgr-2");
   EXPECT_EQ(rows[0].session, row.session);
+  EXPECT_EQ(redis_->Do({"SISMEMBER", cluster::ManagerAccountsKey("connmgr-2", 77), kRomeo}), "1")
+      << "else nobody ends it when that manager dies";
 }
 
 TEST_F(SessionResumptionTest, OfTwoResumptionsTheLaterOwnsTheSession) {
