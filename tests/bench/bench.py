@@ -111,6 +111,7 @@ class Generator:
                        "--window", str(options.window), "--rate", str(rate / options.generators),
                        "--body", str(options.body), "--seconds", str(options.seconds), "--warmup", str(options.warmup),
                        "--sources", str(options.sources), "--logging-in", str(options.logging_in),
+                       *(["--stream-management"] if options.stream_management else []),
                        "--address", *server.addresses()]
             self.processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
 
@@ -209,7 +210,7 @@ def participants(options, certificate, key):
         if name not in PEERS:
             sys.exit(f"bench: no peer '{name}'; there are {', '.join(PEERS)}")
         packages.ensure(PEERS[name].packages + (PEERS[name].archive_packages if options.archive else []))
-        yield name, lambda name=name: PEERS[name](certificate, key, options.archive)
+        yield name, lambda name=name: PEERS[name](certificate, key, options.archive, options.stream_management)
 
 
 def certificate_files():
@@ -267,6 +268,7 @@ def main(arguments):
     parser.add_argument("--business", type=int, default=2)
     parser.add_argument("--through-haproxy", action="store_true")
     parser.add_argument("--archive", action="store_true", help="messages are archived, by everybody (XEP-0313)")
+    parser.add_argument("--stream-management", action="store_true", help="clients count and may resume (XEP-0198)")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--preset", default="release")
     parser.add_argument("--json", help="write the results there, too")

@@ -202,6 +202,7 @@ void LoadClient::OnElement(std::string_view element) {
   if (state_ == State::kReady) {
     if (element.starts_with("<stream:error")) return Fail(std::string(element));
     if (element.starts_with("</stream:stream")) return Fail("stream ended");
+    if (target_.stream_management && OnCount(element)) return;
     return events_->on_stanza(*this, element);
   }
   if (element.starts_with("<?xml") || element.starts_with("<stream:stream")) return;
@@ -234,11 +235,34 @@ void LoadClient::OnElement(std::string_view element) {
   }
   if (state_ == State::kBind && element.starts_with("<iq") && element.find("<jid>") != std::string_view::npos) {
     jid_ = Between(element, "<jid>", "</jid>");
-    state_ = State::kReady;
-    Send("<presence/>");
-    return events_->on_ready(*this);
+    if (!target_.stream_management) return Ready();
+    state_ = State::kEnable;
+    return Send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
   }
+  if (state_ == State::kEnable && element.starts_with("<enabled")) return Ready();
   Fail("unexpected " + std::string(element));
+}
+
+void LoadClient::Ready() {
+  state_ = State::kReady;
+  Send("<presence/>");
+  events_->on_ready(*this);
+}
+
+bool LoadClient::OnCount(std::string_view element) {
+  if (element.starts_with("<r ") || element.starts_with("<r/")) {
+    Send("<a xmlns='urn:xmpp:sm:3' h='" + std::to_string(handled_) + "'/>");
+    return true;
+  }
+  if (element.starts_with("<a ")) return true;
+  ++handled_;
+  return false;
+}
+
+void LoadClient::SendStanza(std::string_view bytes) {
+  Send(bytes);
+  constexpr uint32_t kAskEvery = 5;
+  if (target_.stream_management && ++sent_ % kAskEvery == 0) Send("<r xmlns='urn:xmpp:sm:3'/>");
 }
 
 void LoadClient::Send(std::string_view bytes) {

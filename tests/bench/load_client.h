@@ -19,6 +19,7 @@ struct Target {
   std::string domain = "localhost";
   enum class Tls { kNone, kStartTls, kDirect } tls = Tls::kNone;
   std::string mechanism = "SCRAM-SHA-1";  // or SCRAM-SHA-256, PLAIN
+  bool stream_management = false;         // XEP-0198: counts, asks and answers as clients do
 };
 
 // Lives on its loop.
@@ -36,19 +37,23 @@ class LoadClient : public runtime::FdHandler {
 
   void Start();
   void Send(std::string_view bytes);  // leaves at the end of the turn
+  // The same, of one stanza: now and then it is asked how many were handled.
+  void SendStanza(std::string_view bytes);
   void Close();                        // </stream:stream>, then the socket
   int index() const { return index_; }
   const std::string& jid() const { return jid_; }
   bool ready() const { return state_ == State::kReady; }
 
  private:
-  enum class State { kConnecting, kHeader, kTls, kAuth, kBind, kReady, kClosed };
+  enum class State { kConnecting, kHeader, kTls, kAuth, kBind, kEnable, kReady, kClosed };
 
   void OnFdEvents(uint32_t events) override;
   void Read();
   void Flush();
   void Consume();
   void OnElement(std::string_view element);
+  void Ready();
+  bool OnCount(std::string_view element);  // true: it was one
   void SendHeader();
   void Authenticate();
   void StartTls();
@@ -66,6 +71,7 @@ class LoadClient : public runtime::FdHandler {
   bool authenticated_ = false;
   bool handshaking_ = false;
   bool want_write_ = false;
+  uint32_t handled_ = 0, sent_ = 0;  // stanzas, as XEP-0198 counts
   std::unique_ptr<runtime::TlsSession> tls_;
   std::unique_ptr<xmpp::sasl::ScramClient> scram_;
   std::string in_, out_, jid_;

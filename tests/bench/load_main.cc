@@ -149,7 +149,7 @@ class Load : public runtime::FdHandler {
     if (body.size() < static_cast<size_t>(options_.body)) body.resize(static_cast<size_t>(options_.body), 'x');
     std::string stanza = "<message type='chat' id='m" + std::to_string(sent_[from]) + "' to='" + receiver.jid() +
                          "'><body>" + body + "</body></message>";
-    sender.Send(stanza);
+    sender.SendStanza(stanza);
     ++sent_total_;
   }
 
@@ -224,6 +224,7 @@ int Main(int argc, char** argv) {
   app.add_option("--domain", common.domain);
   app.add_option("--tls", o.tls, "none, starttls or direct");
   app.add_option("--mechanism", common.mechanism, "SCRAM-SHA-1, SCRAM-SHA-256, PLAIN");
+  app.add_flag("--stream-management", common.stream_management);
   app.add_option("--user-prefix", o.user_prefix);
   app.add_option("--password", o.password);
   app.add_option("--first", o.first, "number of the first user");

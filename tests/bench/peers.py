@@ -58,8 +58,9 @@ class Peer:
     packages = []
     archive_packages = []
 
-    def __init__(self, certificate, key, archive=False):
+    def __init__(self, certificate, key, archive=False, stream_management=False):
         self.certificate, self.key = certificate, key
+        self.stream_management = stream_management
         self.archive = archive  # every message goes into both archives (XEP-0313)
         self.data = tempfile.mkdtemp(prefix=f"bench-{self.name}-")
         self.port = free_port()
@@ -96,7 +97,7 @@ class Prosody(Peer):
     tls_starttls = True
 
     def config(self):
-        mam = ', "mam"' if self.archive else ""
+        mam = (', "mam"' if self.archive else "") + (', "smacks"' if self.stream_management else "")
         storage = '{ archive = "sql", default = "internal" }' if self.archive else '"internal"'
         return f"""
 run_as_root = true
@@ -148,13 +149,14 @@ class Ejabberd(Peer):
     name = "ejabberd"
     packages = ["ejabberd"]
 
-    def __init__(self, certificate, key, archive=False):
-        super().__init__(certificate, key, archive)
+    def __init__(self, certificate, key, archive=False, stream_management=False):
+        super().__init__(certificate, key, archive, stream_management)
         self.http = free_port()
         self.pem = os.path.join(self.data, "server.pem")
 
     def config(self):
-        mam = "  mod_mam: {default: always, db_type: mnesia}" if self.archive else ""
+        mam = "  mod_mam: {default: always, db_type: mnesia}\n" if self.archive else ""
+        mam += "  mod_stream_mgmt: {}" if self.stream_management else ""
         return f"""
 hosts: [localhost]
 loglevel: 2
