@@ -41,6 +41,19 @@ async def close_all(pairs):
     await asyncio.gather(*(c.close() for p in pairs for c in (p.sender, p.receiver)))
 
 
+async def fetch_offline(cluster, pair):
+    """The receiver logs in again: what came while he was away waits for him."""
+    user = pair.receiver.jid.partition("@")[0]
+    client = Client(cluster.endpoint("c2s_tls"), cluster.domain, cluster.ca)
+    await client.login(user, cluster.users[user], tls="direct", presence=False)
+    client.send("<presence/>")
+    for _ in range(2):  # the second is behind what the presence set off
+        for element in await client.ping():
+            pair.at_receiver(element)
+    client.on_stanza = pair.at_receiver
+    pair.receiver = client
+
+
 async def drain_manager(preset):
     """Must show 4: SIGTERM to a manager under load."""
     with Cluster(preset=preset) as cluster:
@@ -62,6 +75,7 @@ async def drain_manager(preset):
         assert closed and all(c.closed.condition == "system-shutdown" for c in closed), \
             {c.closed.condition for c in closed}
         assert any(c.closed is None for p in pairs for c in (p.sender, p.receiver)), "nobody is left"
+        await asyncio.gather(*(fetch_offline(cluster, p) for p in pairs if p.receiver.closed is not None))
         for pair in pairs:
             assert not pair.problems(every=False), pair.problems(every=False)
         await close_all(pairs)
