@@ -55,6 +55,10 @@ async def domains(preset):
                                                            check=False).returncode in (0, 4),
                              f"{business} serves the domain")
         cluster.ctl("user", "add", f"romeo@{DOMAIN}", "--password-stdin", input="secret\n")
+        for manager in (1, 2):  # they hear of it from business servers, a moment later
+            async def served(manager=manager):
+                return await refused(cluster, DOMAIN, manager) == ""
+            await eventually(served, f"manager {manager} serves the domain")
         romeos = [await login(cluster, DOMAIN, "romeo", manager, "secret") for manager in (1, 2)]
 
         alice.send(f"<message to='romeo@{DOMAIN}/on2' type='chat'><body>out</body></message>")
