@@ -1,23 +1,18 @@
 // The store's one writer: many operations, one transaction, one sync (performance.md, rule 8).
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "business/store/sqlite_connection.h"
-#include "business/store/store_operation.h"
+#include "business/store/write_queue.h"
 #include "business/store/write_turn.h"
 
 namespace business {
-
-struct CommitMeters;
 
 // Owns the writer thread and its connection. Submit from any thread; operations commit in the order
 // they came, each in a savepoint of its own, and are answered after COMMIT.
@@ -29,48 +24,33 @@ class GroupCommitter {
  public:
   struct Options {
     std::string path;
-    std::chrono::milliseconds delay{2};
-    uint32_t batch = 512;
-    uint32_t queue = 20000;
-    std::chrono::milliseconds patience{
-        30000};  // an operation waits no longer for its commit to begin
+    WriteQueue::Options queue;
   };
-  struct Stats {
-    uint64_t commits = 0, operations = 0, refused = 0, failed_commits = 0, reopened = 0;
+  struct Stats : WriteQueue::Counts {
+    uint64_t reopened = 0;
     uint64_t turn_wait_us = 0;
   };
 
   GroupCommitter(Options options, std::unique_ptr<SqliteConnection> connection);
   ~GroupCommitter();  // commits and answers what is queued
 
-  void Submit(StoreOperationPtr operation);
+  void Submit(StoreOperationPtr operation) { queue_.Submit(std::move(operation)); }
   Stats stats() const;
 
  private:
   void Run();
-  bool WaitForWork();
-  bool Begin();                           // has the turn and a transaction
-  std::vector<StoreOperationPtr> Take();  // at most a batch
-  void RunBatch(std::vector<StoreOperationPtr>& batch);
+  bool Begin();  // has the turn and a transaction
+  void RunBatch(const WriteQueue::Batch& batch);
   void RunOne(StoreOperation& operation);
-  void Commit(std::vector<StoreOperationPtr>& batch);
-  void FailAll(std::vector<StoreOperationPtr>& batch, const runtime::Error& error);
-  void FailOverdue(const runtime::Error& error);
+  void Commit(const WriteQueue::Batch& batch);
   void CheckpointIfLong();
   bool Reopen();
-  bool Pause(std::chrono::milliseconds time);  // false: stopping
 
   const Options options_;
+  WriteQueue queue_;
   std::unique_ptr<SqliteConnection> connection_;  // writer thread only, as all below
   WriteTurn turn_;
-  size_t last_batch_ = 1;
-  std::unique_ptr<CommitMeters> meters_;
-
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_;
-  std::deque<StoreOperationPtr> queue_;
-  bool stopping_ = false;
-  Stats stats_;
+  std::atomic<uint64_t> reopened_{0}, turn_wait_us_{0};  // any thread reads them
 
   std::thread thread_;
 };

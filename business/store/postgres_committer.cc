@@ -45,9 +45,9 @@ std::vector<StoreOperation*> PointersTo(const std::vector<StoreOperationPtr>& ba
 PostgresCommitter::PostgresCommitter(Options options,
                                      std::unique_ptr<PostgresConnection> connection)
     : options_(std::move(options)),
+      queue_(options_.queue),
       name_(options_.connection.name),
-      connection_(std::move(connection)),
-      meters_(std::make_unique<CommitMeters>()) {
+      connection_(std::move(connection)) {
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), "store-write");
     Run();
@@ -55,75 +55,33 @@ PostgresCommitter::PostgresCommitter(Options options,
 }
 
 PostgresCommitter::~PostgresCommitter() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
+  queue_.Stop();
   thread_.join();
 }
 
-void PostgresCommitter::Submit(StoreOperationPtr operation) {
-  {
-    std::lock_guard lock(mutex_);
-    if (queue_.size() < options_.queue && !stopping_) {
-      queue_.push_back(std::move(operation));
-      meters_->queue.Set(static_cast<int64_t>(queue_.size()));
-      if (queue_.size() == 1 || queue_.size() == options_.batch) wake_.notify_one();
-      return;
-    }
-    ++stats_.refused;
-  }
-  meters_->refused.Add();
-  operation->Fail(Error::Unavailable("too many writes are waiting"));
-  operation->Answer();
-}
-
 PostgresCommitter::Stats PostgresCommitter::stats() const {
-  std::lock_guard lock(mutex_);
-  return stats_;
+  Stats stats{queue_.counts()};
+  stats.repeated = repeated_;
+  stats.read_back = read_back_;
+  stats.unknown = unknown_;
+  return stats;
 }
 
 void PostgresCommitter::Run() {
-  while (WaitForWork()) {
+  while (queue_.Wait()) {
     if (!Connected() || !EnsureWriterRow()) {
-      FailOverdue(connection_ != nullptr ? connection_->LastError()
-                                         : Error::Unavailable("the store is not reached"));
+      queue_.FailOverdue(Error::Unavailable(
+          connection_ != nullptr ? connection_->LastError().message : "the store is not reached"));
       PauseAfterFailure();
       continue;
     }
-    CommitBatch(Take());
+    CommitBatch(queue_.Take());
   }
   if (connection_ != nullptr && !connection_->lost() && writer_ != 0) {
     SqlQuery(&connection_->Statement("DELETE FROM store_writer WHERE id = ?1"))
         .Bind(1, writer_)
         .Run();
   }
-}
-
-// As GroupCommitter: a lone write commits at once; where the newest batch held several, as many are
-// likely to come again.
-bool PostgresCommitter::WaitForWork() {
-  std::unique_lock lock(mutex_);
-  wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-  if (queue_.empty()) return false;
-  if (last_batch_ > 1 && options_.delay.count() > 0) {
-    wake_.wait_until(lock, queue_.front()->asked + options_.delay,
-                     [this] { return stopping_ || queue_.size() >= options_.batch; });
-  }
-  return true;
-}
-
-PostgresCommitter::Batch PostgresCommitter::Take() {
-  Batch batch;
-  std::lock_guard lock(mutex_);
-  const size_t count = std::min<size_t>(queue_.size(), options_.batch);
-  batch.reserve(count);
-  std::move(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(count),
-            std::back_inserter(batch));
-  queue_.erase(queue_.begin(), queue_.begin() + static_cast<ptrdiff_t>(count));
-  meters_->queue.Set(static_cast<int64_t>(queue_.size()));
-  return batch;
 }
 
 void PostgresCommitter::CommitBatch(Batch batch) {
@@ -135,7 +93,7 @@ void PostgresCommitter::CommitBatch(Batch batch) {
     if (operations.empty()) {
       const Error error = Error::Unavailable("the account is locked by another program");
       PutBack(std::move(batch), error, false);
-      Pause(std::chrono::milliseconds(20));
+      queue_.Pause(std::chrono::milliseconds(20));
       return;
     }
   }
@@ -158,8 +116,8 @@ void PostgresCommitter::CommitBatch(Batch batch) {
   switch (ran) {
     case Ran::kCommitted:
       failures_ = 0;
-      meters_->commit.Observe(Seconds(Clock::now() - began));
-      Answer(std::move(batch));
+      queue_.meters().commit.Observe(Seconds(Clock::now() - began));
+      queue_.Answer(std::move(batch));
       break;
     case Ran::kUndone:
       if (connection_ != nullptr && connection_->LastWasFull()) {
@@ -167,7 +125,7 @@ void PostgresCommitter::CommitBatch(Batch batch) {
         break;
       }
       stuck_ = stuck_ || (connection_ != nullptr && connection_->LastWasLock());
-      meters_->failed.Add();
+      queue_.meters().failed.Add();
       PutBack(std::move(batch), error, true);
       break;
     case Ran::kFailed:
@@ -286,17 +244,15 @@ PostgresCommitter::Ran PostgresCommitter::Resolve() {
                                   "SELECT batch FROM store_writer WHERE id = ?1 FOR UPDATE"))
                          .Bind(1, writer_);
       if (row.Step()) {
-        std::lock_guard lock(mutex_);
-        ++stats_.read_back;
+        ++read_back_;
         return row.Int(0) >= batch_ ? Ran::kCommitted : Ran::kUndone;
       }
       if (row.ok()) break;  // the row is gone: nobody can tell any more
     }
-    Pause(pause);
+    queue_.Pause(pause);
     pause = std::min(pause * 2, std::chrono::milliseconds(500));
   }
-  std::lock_guard lock(mutex_);
-  ++stats_.unknown;
+  ++unknown_;
   return Ran::kNotKnown;
 }
 
@@ -334,63 +290,25 @@ std::vector<StoreOperation*> PostgresCommitter::SetStuckAside(
   return runnable;
 }
 
-void PostgresCommitter::Answer(Batch batch) {
-  const auto now = Clock::now();
-  meters_->batch.Observe(static_cast<double>(batch.size()));
-  for (const auto& operation : batch) meters_->wait.Observe(Seconds(now - operation->asked));
-  {
-    std::lock_guard lock(mutex_);
-    ++stats_.commits;
-    stats_.operations += batch.size();
-  }
-  last_batch_ = batch.size();
-  AnswerOnLoops(std::move(batch));
-}
-
 // To the front of the queue, in order; who has waited or tried enough is refused.
 void PostgresCommitter::PutBack(Batch batch, const Error& error, bool counts) {
-  const auto limit = Clock::now() - options_.patience;
   const auto kept = std::stable_partition(batch.begin(), batch.end(), [&](const auto& one) {
     if (counts) ++one->attempts;
-    return one->attempts > kAttempts || one->asked < limit;
+    return one->attempts > kAttempts || queue_.IsOverdue(*one);
   });
   Batch again(std::make_move_iterator(kept), std::make_move_iterator(batch.end()));
   batch.erase(kept, batch.end());
-  if (counts) runtime::LogWarn("store_batch_undone", error.message, {{"again", again.size()}});
-  {
-    std::lock_guard lock(mutex_);
-    if (counts) ++stats_.repeated;
-    queue_.insert(queue_.begin(), std::make_move_iterator(again.begin()),
-                  std::make_move_iterator(again.end()));
+  if (counts) {
+    ++repeated_;
+    runtime::LogWarn("store_batch_undone", error.message, {{"again", again.size()}});
   }
+  queue_.PutBack(std::move(again));
   if (!batch.empty()) FailAll(std::move(batch), Error::Unavailable(error.message));
 }
 
 void PostgresCommitter::FailAll(Batch batch, const Error& error) {
-  for (const auto& operation : batch) operation->Fail(error);
-  meters_->failed.Add();
-  runtime::LogError("store_commit_failed", error.message,
-                    {{"operations", batch.size()}, {"outcome_unknown", error.unknown() ? 1 : 0}});
-  {
-    std::lock_guard lock(mutex_);
-    ++stats_.failed_commits;
-  }
+  queue_.Fail(batch, error);
   AnswerOnLoops(std::move(batch));
-}
-
-// While there is no connection. At the end all of it.
-void PostgresCommitter::FailOverdue(const Error& error) {
-  Batch overdue;
-  {
-    std::lock_guard lock(mutex_);
-    const auto limit = Clock::now() - options_.patience;
-    while (!queue_.empty() && (stopping_ || queue_.front()->asked < limit)) {
-      overdue.push_back(std::move(queue_.front()));
-      queue_.pop_front();
-    }
-    meters_->queue.Set(static_cast<int64_t>(queue_.size()));
-  }
-  if (!overdue.empty()) FailAll(std::move(overdue), Error::Unavailable(error.message));
 }
 
 bool PostgresCommitter::Connected() {
@@ -404,10 +322,6 @@ bool PostgresCommitter::Connected() {
   }
   options_.reach->Reached();
   connection_ = std::move(*opened);
-  {
-    std::lock_guard lock(mutex_);
-    ++stats_.reconnects;
-  }
   runtime::LogWarn("store_reconnected", "connected to PostgreSQL again");
   // A connection of this writer that its server has not noticed to be dead holds its locks.
   return SqlQuery(
@@ -435,12 +349,8 @@ bool PostgresCommitter::EnsureWriterRow() {
 void PostgresCommitter::PauseAfterFailure() {
   failures_ = std::min(failures_ + 1, 8);
   const int64_t most = std::min<int64_t>(2000, int64_t{10} << failures_);
-  Pause(std::chrono::milliseconds(most / 2 + static_cast<int64_t>(jitter_()) % (most / 2 + 1)));
-}
-
-bool PostgresCommitter::Pause(std::chrono::milliseconds time) {
-  std::unique_lock lock(mutex_);
-  return !wake_.wait_for(lock, time, [this] { return stopping_; });
+  queue_.Pause(
+      std::chrono::milliseconds(most / 2 + static_cast<int64_t>(jitter_()) % (most / 2 + 1)));
 }
 
 }  // namespace business

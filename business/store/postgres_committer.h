@@ -1,24 +1,21 @@
 // The writer of a PostgreSQL store: many operations, one transaction, one sync.
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "business/store/postgres_connection.h"
 #include "business/store/postgres_reach.h"
-#include "business/store/store_operation.h"
+#include "business/store/write_queue.h"
 
 namespace business {
-
-struct CommitMeters;
 
 // Owns the writer thread and its connection. Submit from any thread; operations of one owner commit
 // in the order they came, and are answered after COMMIT.
@@ -32,15 +29,11 @@ class PostgresCommitter {
  public:
   struct Options {
     PostgresConnection::Options connection;
-    std::chrono::milliseconds delay{2};
-    uint32_t batch = 512;
-    uint32_t queue = 20000;
-    std::chrono::milliseconds patience{30000};  // for a commit to begin
+    WriteQueue::Options queue;
     std::chrono::milliseconds read_back{5000};  // for what became of one
     PostgresReach* reach = nullptr;             // outlives this
   };
-  struct Stats {
-    uint64_t commits = 0, operations = 0, refused = 0, failed_commits = 0, reconnects = 0;
+  struct Stats : WriteQueue::Counts {
     uint64_t repeated = 0;   // batches run again after a failure that passed
     uint64_t read_back = 0;  // COMMITs without an answer of which the outcome was found
     uint64_t unknown = 0;    // and of which it was not
@@ -49,11 +42,11 @@ class PostgresCommitter {
   PostgresCommitter(Options options, std::unique_ptr<PostgresConnection> connection);
   ~PostgresCommitter();  // commits and answers what is queued, as far as the server is there
 
-  void Submit(StoreOperationPtr operation);
+  void Submit(StoreOperationPtr operation) { queue_.Submit(std::move(operation)); }
   Stats stats() const;
 
  private:
-  using Batch = std::vector<StoreOperationPtr>;
+  using Batch = WriteQueue::Batch;
   enum class Ran {
     kCommitted,
     kUndone,    // for a reason that passes
@@ -62,8 +55,6 @@ class PostgresCommitter {
   };
 
   void Run();
-  bool WaitForWork();
-  Batch Take();
   void CommitBatch(Batch batch);
   Ran RunBatch(std::span<StoreOperation* const> operations, bool one_by_one);
   bool LockOwners(std::span<StoreOperation* const> operations);
@@ -73,31 +64,22 @@ class PostgresCommitter {
   Ran Commit();
   Ran Resolve();
   std::vector<StoreOperation*> SetStuckAside(std::span<StoreOperation* const> operations);
-  void Answer(Batch batch);
   void PutBack(Batch batch, const runtime::Error& error, bool counts);
   void FailAll(Batch batch, const runtime::Error& error);
-  void FailOverdue(const runtime::Error& error);
   bool Connected();
   bool EnsureWriterRow();
   void PauseAfterFailure();
-  bool Pause(std::chrono::milliseconds time);  // false: stopping
 
   const Options options_;
+  WriteQueue queue_;
   const std::string name_;                          // of this writer's connections
   std::unique_ptr<PostgresConnection> connection_;  // writer thread only, as all below
   int64_t writer_ = 0;                              // its row in store_writer
   int64_t batch_ = 0;                               // number of the newest
-  size_t last_batch_ = 1;
-  int failures_ = 0;    // one after another
+  int failures_ = 0;                                // one after another
   bool stuck_ = false;  // somebody holds an owner's row: it is passed over
   std::minstd_rand jitter_{std::random_device{}()};
-  std::unique_ptr<CommitMeters> meters_;
-
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_;
-  std::deque<StoreOperationPtr> queue_;
-  bool stopping_ = false;
-  Stats stats_;
+  std::atomic<uint64_t> repeated_{0}, read_back_{0}, unknown_{0};  // any thread reads them
 
   std::thread thread_;
 };

@@ -71,16 +71,17 @@ Result<std::unique_ptr<PostgresDatabase>> PostgresDatabase::Open(Options options
   if (!connection) return Error::Failed("store.url: " + connection.error().message);
   PostgresConnection::Options reading = database->ConnectionOptions("xylem-read");
   reading.statement = o.read_limit;
-  database->reader_ = std::make_unique<PostgresReader>(reading, o.readers, o.queue, &database->reach_);
-  database->writer_ =
-      std::make_unique<PostgresCommitter>(PostgresCommitter::Options{.connection = writing,
-                                                                     .delay = o.commit_delay,
-                                                                     .batch = o.commit_batch,
-                                                                     .queue = o.queue,
-                                                                     .patience = o.patience,
-                                                                     .read_back = o.read_back,
-                                                                     .reach = &database->reach_},
-                                          std::move(*connection));
+  database->reader_ =
+      std::make_unique<PostgresReader>(reading, o.readers, o.queue, &database->reach_);
+  database->writer_ = std::make_unique<PostgresCommitter>(
+      PostgresCommitter::Options{.connection = writing,
+                                 .queue = {.delay = o.commit_delay,
+                                           .batch = o.commit_batch,
+                                           .most = o.queue,
+                                           .patience = o.patience},
+                                 .read_back = o.read_back,
+                                 .reach = &database->reach_},
+      std::move(*connection));
   return database;
 }
 

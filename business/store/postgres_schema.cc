@@ -296,17 +296,9 @@ Result<int64_t> PostgresSchemaVersion(PostgresConnection& connection) {
 Result<void> MigratePostgres(PostgresConnection& connection, const std::vector<Migration>& steps) {
   const Result<int64_t> version = PostgresSchemaVersion(connection);
   if (!version) return version.error();
-  const int newest = steps.back().version;
-  if (*version > newest + 1) {
-    return Error::Failed("the store has schema version " + std::to_string(*version) +
-                         ", this release knows up to " + std::to_string(newest) +
-                         " and runs on one more: start the release that wrote it");
-  }
-  if (*version > newest) {
-    runtime::LogWarn("store_ahead", "the store was made by the next release; running on it",
-                     {{"schema", *version}, {"known", newest}});
-  }
-  if (*version >= newest) return {};
+  const Result<bool> behind = IsBehind(*version, steps);
+  if (!behind) return behind.error();
+  if (!*behind) return {};
   const std::string lock(kMigrationLock);
   // Others may migrate for minutes.
   if (!connection.Execute("SET lock_timeout = 0; SELECT pg_advisory_lock(" + lock + ")")) {

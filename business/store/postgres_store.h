@@ -1,9 +1,7 @@
 // Store on PostgreSQL, shared by the servers of many hosts.
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <thread>
 
 #include "business/store/postgres_database.h"
 #include "business/store/sql_store.h"
@@ -13,10 +11,8 @@ namespace business {
 class PostgresStore : public SqlStore {
  public:
   static runtime::Result<std::unique_ptr<Store>> Open(PostgresDatabase::Options options);
-  ~PostgresStore() override;
 
   std::unique_ptr<ArchiveStore> Archives(runtime::EventLoop* loop) override;
-  runtime::Task<runtime::Result<Report>> Check(runtime::EventLoop* loop) override;
   std::optional<std::string> Trouble() const override { return database_->Trouble(); }
 
  private:
@@ -24,10 +20,9 @@ class PostgresStore : public SqlStore {
       : database_(std::move(database)) {}
 
   SqlDatabase* database() override { return database_.get(); }
+  Inspection InspectionOf() const override;
 
   std::unique_ptr<PostgresDatabase> database_;
-  std::thread checker_;  // the newest check
-  std::atomic<bool> checking_{false};
 };
 
 }  // namespace business

@@ -51,10 +51,10 @@ runtime::Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(Options op
   database->reader_ = std::make_unique<StoreReader>(o.path, o.queue, std::move(*reading));
   database->writer_ =
       std::make_unique<GroupCommitter>(GroupCommitter::Options{.path = o.path,
-                                                               .delay = o.commit_delay,
-                                                               .batch = o.commit_batch,
-                                                               .queue = o.queue,
-                                                               .patience = o.patience},
+                                                               .queue = {.delay = o.commit_delay,
+                                                                         .batch = o.commit_batch,
+                                                                         .most = o.queue,
+                                                                         .patience = o.patience}},
                                        std::move(*writing));
   return database;
 }

@@ -93,16 +93,8 @@ Result<int64_t> SqliteSchemaVersion(SqliteConnection& connection) {
 Result<void> Migrate(SqliteConnection& connection, const std::vector<Migration>& steps) {
   const Result<int64_t> version = SqliteSchemaVersion(connection);
   if (!version) return version.error();
-  const int newest = steps.back().version;
-  if (*version > newest + 1) {
-    return Error::Failed("the store has schema version " + std::to_string(*version) +
-                         ", this release knows up to " + std::to_string(newest) +
-                         " and runs on one more: start the release that wrote it");
-  }
-  if (*version > newest) {
-    runtime::LogWarn("store_ahead", "the store was made by the next release; running on it",
-                     {{"schema", *version}, {"known", newest}});
-  }
+  const Result<bool> behind = IsBehind(*version, steps);
+  if (!behind) return behind.error();
   for (const Migration& step : steps) {
     if (step.version <= *version) continue;
     Result<void> applied = Apply(connection, step);

@@ -3,17 +3,11 @@
 
 #include <vector>
 
+#include "business/store/migration.h"
 #include "business/store/sqlite_connection.h"
 #include "lib/runtime/result.h"
 
 namespace business {
-
-// One step: what takes a file from `version` - 1 to `version`. Steps only add (design §7), so that
-// the release before can go on with the tables of this one.
-struct Migration {
-  int version;
-  const char* sql;
-};
 
 const std::vector<Migration>& StoreMigrations();
 

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "business/store/sqlite_database.h"
+#include "tests/business/store/account_rows.h"
 #include "tests/business/store/store_fixture.h"
 
 namespace {
@@ -48,25 +49,6 @@ std::unique_ptr<SqliteDatabase> OpenDatabase(const std::string& path,
     return nullptr;
   }
   return std::move(*database);
-}
-
-StoreWork<int> Put(int number) {
-  return [number](SqlConnection& connection) -> Result<int> {
-    if (!connection.Query("INSERT INTO account VALUES (?1, 'd', 0, 0, 0)")
-             .Bind(1, "u" + std::to_string(number))
-             .Run()) {
-      return connection.LastError();
-    }
-    return number;
-  };
-}
-
-StoreWork<int64_t> Count() {
-  return [](SqlConnection& connection) -> Result<int64_t> {
-    SqlQuery row = connection.Query("SELECT count(*) FROM account");
-    if (!row.Step()) return connection.LastError();
-    return row.Int(0);
-  };
 }
 
 class GroupCommit : public ::testing::Test {

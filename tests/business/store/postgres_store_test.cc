@@ -8,6 +8,7 @@
 #include "business/store/sql_archive_rows.h"
 #include "business/store/store.h"
 #include "business/store/store_inspection.h"
+#include "tests/business/store/account_rows.h"
 #include "tests/business/store/postgres_server.h"
 #include "tests/business/store/store_contract.h"
 
@@ -16,25 +17,6 @@ namespace {
 
 using runtime::ErrorKind;
 using runtime::Result;
-
-StoreWork<int> Put(int number) {
-  return [number](SqlConnection& connection) -> Result<int> {
-    if (!connection.Query("INSERT INTO account VALUES (?1, 'd', 0, 0, 0)")
-             .Bind(1, "u" + std::to_string(number))
-             .Run()) {
-      return connection.LastError();
-    }
-    return number;
-  };
-}
-
-StoreWork<int64_t> Count() {
-  return [](SqlConnection& connection) -> Result<int64_t> {
-    SqlQuery row = connection.Query("SELECT count(*) FROM account");
-    if (!row.Step()) return connection.LastError();
-    return row.Int(0);
-  };
-}
 
 class Postgres : public ::testing::Test {
  protected:
