@@ -94,41 +94,13 @@ void SessionBinder::Bind(const ManagerLinkPtr& link, uint64_t connection, std::s
   request.record.peer_address = identity.peer_address;
   pending->identity = std::move(identity);
 
-  Abandon(link.get(),
-          connection);  // the manager asks once; should it ask twice, the last one counts
-  links_[link.get()][connection] = pending;
+  pending_.Add(pending);
   runtime::Spawn(Run(std::move(pending)));
-}
-
-void SessionBinder::Abandon(const ManagerLink* link, uint64_t connection) {
-  const auto of_link = links_.find(link);
-  if (of_link == links_.end()) return;
-  const auto it = of_link->second.find(connection);
-  if (it == of_link->second.end()) return;
-  const PendingPtr pending = it->second;
-  pending->abandoned = true;
-  Forget(pending);
-}
-
-void SessionBinder::AbandonLink(const ManagerLink* link) {
-  const auto of_link = links_.find(link);
-  if (of_link == links_.end()) return;
-  for (auto& [connection, pending] : of_link->second) pending->abandoned = true;
-  links_.erase(of_link);
-}
-
-void SessionBinder::Forget(const PendingPtr& pending) {
-  const auto of_link = links_.find(pending->link.get());
-  if (of_link == links_.end()) return;
-  const auto it = of_link->second.find(pending->connection);
-  if (it == of_link->second.end() || it->second != pending) return;
-  of_link->second.erase(it);
-  if (of_link->second.empty()) links_.erase(of_link);
 }
 
 runtime::Task<void> SessionBinder::Run(PendingPtr pending) {
   const std::optional<BindOutcome> outcome = co_await Ask(pending);
-  Forget(pending);
+  pending_.Remove(pending);
   const bool bound = outcome && outcome->kind == BindOutcome::Kind::kBound;
   if (bound) {
     runtime::KillPoint("bind.before_bound");

@@ -1,14 +1,13 @@
 // Resource binding (RFC 6120 §7): from the iq to a row in the registry and a session.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "business/link/manager_links.h"
+#include "business/session/pending_by_connection.h"
 #include "business/session/session_ticket.h"
 #include "lib/cluster/session_registry.h"
 #include "lib/runtime/task.h"
@@ -35,8 +34,8 @@ class SessionBinder {
   void Bind(const ManagerLinkPtr& link, uint64_t connection, std::string_view iq,
             OpenedTicket identity);
 
-  void Abandon(const ManagerLink* link, uint64_t connection);
-  void AbandonLink(const ManagerLink* link);
+  void Abandon(const ManagerLink* link, uint64_t connection) { pending_.Abandon(link, connection); }
+  void AbandonLink(const ManagerLink* link) { pending_.AbandonLink(link); }
 
  private:
   struct Pending {
@@ -55,7 +54,6 @@ class SessionBinder {
   runtime::Task<std::optional<cluster::BindOutcome>> Ask(PendingPtr pending);
   runtime::Task<void> RemoveGhost(PendingPtr pending);
   runtime::Task<void> EndBound(PendingPtr pending, cluster::SessionRecord row);
-  void Forget(const PendingPtr& pending);
   void Replaced(const Pending& pending, const cluster::SessionRecord& old);
   void Bound(const Pending& pending, cluster::SessionRecord row);
   void Refuse(const Pending& pending, const xmpp::StanzaError& error);
@@ -63,7 +61,7 @@ class SessionBinder {
   Shard* const shard_;
   SessionEnder* const ender_;
   const Options options_;
-  absl::flat_hash_map<const ManagerLink*, absl::flat_hash_map<uint64_t, PendingPtr>> links_;
+  PendingByConnection<Pending> pending_;
 };
 
 }  // namespace business

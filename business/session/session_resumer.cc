@@ -59,40 +59,13 @@ void SessionResumer::Resume(const ManagerLinkPtr& link, uint64_t connection,
   pending->identity = std::move(identity);
   pending->previd = resume->Attr("previd");
   pending->h = *h;
-  Abandon(link.get(), connection);
-  links_[link.get()][connection] = pending;
+  pending_.Add(pending);
   runtime::Spawn(Run(std::move(pending)));
-}
-
-void SessionResumer::Abandon(const ManagerLink* link, uint64_t connection) {
-  const auto of_link = links_.find(link);
-  if (of_link == links_.end()) return;
-  const auto it = of_link->second.find(connection);
-  if (it == of_link->second.end()) return;
-  const PendingPtr pending = it->second;
-  pending->abandoned = true;
-  Forget(pending);
-}
-
-void SessionResumer::AbandonLink(const ManagerLink* link) {
-  const auto of_link = links_.find(link);
-  if (of_link == links_.end()) return;
-  for (auto& [connection, pending] : of_link->second) pending->abandoned = true;
-  links_.erase(of_link);
-}
-
-void SessionResumer::Forget(const PendingPtr& pending) {
-  const auto of_link = links_.find(pending->link.get());
-  if (of_link == links_.end()) return;
-  const auto it = of_link->second.find(pending->connection);
-  if (it == of_link->second.end() || it->second != pending) return;
-  of_link->second.erase(it);
-  if (of_link->second.empty()) links_.erase(of_link);
 }
 
 runtime::Task<void> SessionResumer::Run(PendingPtr pending) {
   const std::optional<ResumeOutcome> outcome = co_await Ask(pending);
-  Forget(pending);
+  pending_.Remove(pending);
   if (!outcome) {
     // It may still be resumed: the client tries again.
     if (!pending->abandoned) {
@@ -134,12 +107,13 @@ runtime::Task<std::optional<ResumeOutcome>> SessionResumer::Ask(PendingPtr pendi
       cluster::ResumeRequest request;
       request.account = account;
       request.row = *found;
-      request.owner = {pending->link->manager(), pending->link->incarnation(),
-                       pending->connection, 0};
+      request.owner = {pending->link->manager(), pending->link->incarnation(), pending->connection,
+                       0};
       request.generation = generation;
       request.h = pending->h;
       const SessionRecord before = *found;
-      const auto noted = co_await shard_->registry->AddToSuperset(request.owner, account.ToString());
+      const auto noted =
+          co_await shard_->registry->AddToSuperset(request.owner, account.ToString());
       if (!noted) {
         co_await backoff.Pause();
         continue;

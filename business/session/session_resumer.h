@@ -1,8 +1,6 @@
 // <resume/> (XEP-0198 §5): a session goes on at another connection, of whatever manager.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "business/link/manager_links.h"
+#include "business/session/pending_by_connection.h"
 #include "business/session/session_ticket.h"
 #include "lib/cluster/outbox.h"
 #include "lib/runtime/task.h"
@@ -35,8 +34,8 @@ class SessionResumer {
               OpenedTicket identity);
 
   // Nobody waits for the answer any more: what was resumed hibernates again.
-  void Abandon(const ManagerLink* link, uint64_t connection);
-  void AbandonLink(const ManagerLink* link);
+  void Abandon(const ManagerLink* link, uint64_t connection) { pending_.Abandon(link, connection); }
+  void AbandonLink(const ManagerLink* link) { pending_.AbandonLink(link); }
 
  private:
   struct Pending {
@@ -56,11 +55,10 @@ class SessionResumer {
   runtime::Task<void> RefuseGone(PendingPtr pending);
   void RefuseTooHigh(const Pending& pending, const cluster::ResumeOutcome& outcome);
   void Close(const Pending& pending, xmpp::StreamError error);
-  void Forget(const PendingPtr& pending);
 
   Shard* const shard_;
   SessionEnder* const ender_;
-  absl::flat_hash_map<const ManagerLink*, absl::flat_hash_map<uint64_t, PendingPtr>> links_;
+  PendingByConnection<Pending> pending_;
 };
 
 }  // namespace business

@@ -20,9 +20,8 @@ std::unique_ptr<ArchiveStore> PostgresStore::Archives(EventLoop* loop) {
 }
 
 SqlStore::Inspection PostgresStore::InspectionOf() const {
-  return [options = database_->ConnectionOptions("xylem-check")] {
-    return InspectPostgres(options);
-  };
+  return
+      [options = database_->ConnectionOptions("xylem-check")] { return InspectPostgres(options); };
 }
 
 }  // namespace business
