@@ -1,5 +1,5 @@
-// page_bench URL JID ROUNDS: what a page of 50 of a long archive (archive_rows.py) costs, by the way
-// it is asked for. Each round begins at another moment, so that little of it is in any cache.
+// page_bench URL JID ROUNDS: what a page of 50 of a long archive (archive_rows.py) costs, by the
+// way it is asked for. Each round begins at another moment, so that little of it is in any cache.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "business/store/store.h"
+#include "tests/bench/bench_store.h"
 
 namespace business {
 namespace {
@@ -41,9 +41,8 @@ class Bench {
       co_await Ask("the one before", before);
       ArchiveQuery with{.with = page.rows.front().with, .start_ms = moment(random_)};
       co_await Ask("with a contact, since a moment", with);
-      ArchiveQuery range{.with = page.rows.back().with,
-                         .end_ms = moment(random_),
-                         .backward = true};
+      ArchiveQuery range{
+          .with = page.rows.back().with, .end_ms = moment(random_), .backward = true};
       co_await Ask("with a contact, up to a moment", range);
       ArchiveQuery ids;
       for (const ArchiveRow& row : page.rows) ids.ids.push_back(row.id());
@@ -86,23 +85,14 @@ class Bench {
 
 int Main(int argc, char** argv) {
   if (argc != 4) return 64;
-  runtime::LoopGroup loops("bench", 1);
-  runtime::EventLoop& loop = loops.at(0);
-  auto store =
-      Store::Open({.url = argv[1], .password = getenv("PGPASSWORD") ? getenv("PGPASSWORD") : ""});
-  if (!store) {
-    std::fprintf(stderr, "%s\n", store.error().message.c_str());
-    return 1;
-  }
-  auto archives = (*store)->Archives(&loop);
+  BenchStore store(argv[1]);
+  runtime::EventLoop& loop = store.loop();
+  auto archives = store->Archives(&loop);
   Bench bench(archives.get(), argv[2], std::atoi(argv[3]));
   std::promise<void> done;
   loop.Post([&] { runtime::Spawn(bench.Run(&done)); });
   done.get_future().wait();
   bench.Print();
-  archives.reset();
-  store->reset();
-  loops.StopAndJoin();
   return 0;
 }
 

@@ -7,7 +7,7 @@
 #include <future>
 #include <string>
 
-#include "business/store/store.h"
+#include "tests/bench/bench_store.h"
 
 namespace business {
 namespace {
@@ -75,16 +75,10 @@ runtime::Task<void> AddAccounts(AccountStore* accounts, std::promise<void>* done
 
 int Main(int argc, char** argv) {
   if (argc < 3) return 64;
-  runtime::LoopGroup loops("bench", 1);
-  runtime::EventLoop& loop = loops.at(0);
-  auto store =
-      Store::Open({.url = argv[1], .password = getenv("PGPASSWORD") ? getenv("PGPASSWORD") : ""});
-  if (!store) {
-    std::fprintf(stderr, "%s\n", store.error().message.c_str());
-    return 1;
-  }
-  auto accounts = (*store)->Accounts(&loop);
-  auto archives = (*store)->Archives(&loop);
+  BenchStore store(argv[1]);
+  runtime::EventLoop& loop = store.loop();
+  auto accounts = store->Accounts(&loop);
+  auto archives = store->Archives(&loop);
   std::promise<void> added;
   loop.Post([&] { runtime::Spawn(AddAccounts(accounts.get(), &added)); });
   added.get_future().wait();
@@ -101,10 +95,6 @@ int Main(int argc, char** argv) {
   std::printf("%d messages (%d failed), %d in flight: %.0f/s, %.1f us of this process's CPU each\n",
               load.messages, load.failed, in_flight, load.messages / took,
               1e6 * (CpuSeconds() - cpu) / load.messages);
-  accounts.reset();
-  archives.reset();
-  store->reset();
-  loops.StopAndJoin();
   return 0;
 }
 

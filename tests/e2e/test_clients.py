@@ -7,24 +7,22 @@ import shutil
 import subprocess
 
 from cluster import Cluster
+from scripted import E2E, Scripted, install_node
 from xmpp import split_address
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 # A Node.js from elsewhere brings its own npm, which Debian's package would not sit beside.
 PACKAGES = ["python3-slixmpp", "go-sendxmpp", *([] if shutil.which("npm") else ["nodejs", "npm"])]
 
 
-class Talker:
-    """A client program that takes orders by lines of JSON."""
+class Talker(Scripted):
+    """One side of a conversation, who says numbers."""
 
     def __init__(self, name, command, environment=None):
-        self.name, self.command = name, command
-        self.environment = {**os.environ, **(environment or {})}
-        self.bodies, self.jid, self.process = [], "", None
+        super().__init__(name, command, environment)
+        self.bodies, self.jid = [], ""
 
     async def start(self):
-        self.process = await asyncio.create_subprocess_exec(
-            *self.command, env=self.environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        await self.spawn()
         while True:
             event = await self.read(30)
             assert event["event"] != "error", (self.name, event)
@@ -32,32 +30,12 @@ class Talker:
                 self.jid = event["jid"]
                 return self
 
-    async def read(self, timeout):
-        line = await asyncio.wait_for(self.process.stdout.readline(), timeout)
-        assert line, f"{self.name} ended"
-        return json.loads(line)
-
-    def order(self, **values):
-        self.process.stdin.write((json.dumps(values) + "\n").encode())
-
     async def collect(self, count, timeout=60):
         while len(self.bodies) < count:
             event = await self.read(timeout)
             assert event["event"] == "message", (self.name, event)
             self.bodies.append(int(event["body"]))
         return self.bodies
-
-    async def quit(self):
-        self.order(quit=True)
-        try:
-            await asyncio.wait_for(self.process.wait(), 10)
-        except asyncio.TimeoutError:
-            self.process.kill()
-            await self.process.wait()
-
-
-def install_node():
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=os.path.join(HERE, "node"), check=True)
 
 
 def sessions(cluster):
@@ -70,11 +48,11 @@ def conversation(tls, count=1000):
         with Cluster(preset=preset) as cluster:
             host, port = split_address(cluster.endpoint("c2s" if tls == "starttls" else "c2s_tls"))
             alice = await Talker("slixmpp", [
-                "/usr/bin/python3", os.path.join(HERE, "talk_slixmpp.py"), host, str(port), tls, "alice@localhost",
+                "/usr/bin/python3", os.path.join(E2E, "talk_slixmpp.py"), host, str(port), tls, "alice@localhost",
                 cluster.users["alice"], cluster.ca]).start()
             scheme = "xmpp" if tls == "starttls" else "xmpps"
             bob = await Talker("@xmpp/client", [
-                "node", os.path.join(HERE, "node", "talk.js"), f"{scheme}://{host}:{port}", "localhost", "bob",
+                "node", os.path.join(E2E, "node", "talk.js"), f"{scheme}://{host}:{port}", "localhost", "bob",
                 cluster.users["bob"]], {"NODE_EXTRA_CA_CERTS": cluster.ca}).start()
             where = {s["jid"]: s["manager"] for s in sessions(cluster)}
             assert where[alice.jid] != where[bob.jid], where
@@ -93,7 +71,7 @@ async def command_line(preset):
     with Cluster(preset=preset) as cluster:
         host, port = split_address(cluster.endpoint("c2s"))
         alice = await Talker("slixmpp", [
-            "/usr/bin/python3", os.path.join(HERE, "talk_slixmpp.py"), host, str(port), "starttls", "alice@localhost",
+            "/usr/bin/python3", os.path.join(E2E, "talk_slixmpp.py"), host, str(port), "starttls", "alice@localhost",
             cluster.users["alice"], cluster.ca]).start()
         for address, flags in ((cluster.endpoint("c2s"), []), (cluster.endpoint("c2s_tls"), ["-t"])):
             alice.bodies.clear()

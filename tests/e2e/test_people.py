@@ -9,6 +9,7 @@ import tempfile
 
 import people
 from cluster import Cluster
+from scripted import install_node
 from xmpp import split_address
 
 PACKAGES = ["python3-slixmpp", "profanity", "tmux", *([] if shutil.which("npm") else ["nodejs", "npm"])]
@@ -37,7 +38,7 @@ def person(cluster, program, jid, resource):
 def first_day(first, second, *names):
     """`first` and `second` are programs; each person has one at first and the other later."""
     async def test(preset):
-        people.install_node()
+        install_node()
         cluster = town(preset)
         romeo_jid, juliet_jid = couple(cluster, *names)
         romeo = await person(cluster, first, romeo_jid, "one").start()

@@ -6,7 +6,8 @@ import os
 import shutil
 
 from cluster import Cluster, eventually
-from test_clients import HERE, Talker, install_node, sessions
+from scripted import E2E, install_node
+from test_clients import Talker, sessions
 from xmpp import split_address
 
 PACKAGES = ["python3-slixmpp", *([] if shutil.which("npm") else ["nodejs", "npm"])]
@@ -47,10 +48,10 @@ async def conversation(preset, kills=4, pause=0.05):
     with Cluster(preset=preset) as cluster:
         host, port = split_address(cluster.endpoint("c2s"))
         alice = await Person("slixmpp", [
-            "/usr/bin/python3", os.path.join(HERE, "resume_slixmpp.py"), host, str(port), "alice@localhost",
+            "/usr/bin/python3", os.path.join(E2E, "resume_slixmpp.py"), host, str(port), "alice@localhost",
             cluster.users["alice"], cluster.ca]).start()
         bob = await Person("@xmpp/client", [
-            "node", os.path.join(HERE, "node", "resume.js"), f"xmpp://{host}:{port}", "localhost", "bob",
+            "node", os.path.join(E2E, "node", "resume.js"), f"xmpp://{host}:{port}", "localhost", "bob",
             cluster.users["bob"]], {"NODE_EXTRA_CA_CERTS": cluster.ca}).start()
         managers = {s["jid"]: s["manager"] for s in sessions(cluster)}
         talking = True

@@ -1,8 +1,6 @@
 """Client programs as people: who add each other, see who is there, chat, and look up the history elsewhere."""
 
 import asyncio
-import functools
-import json
 import os
 import re
 import shlex
@@ -11,26 +9,18 @@ import subprocess
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-E2E = os.path.join(os.path.dirname(HERE), "e2e")
+from scripted import E2E, Scripted
 
 
-@functools.lru_cache
-def install_node():
-    subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=os.path.join(E2E, "node"), check=True)
-
-
-class Scripted:
-    """A client library behind lines of JSON (tests/e2e/person_slixmpp.py says which)."""
+class Person(Scripted):
+    """A client library as a person (tests/e2e/person_slixmpp.py says what it is told, and tells)."""
 
     def __init__(self, jid, command, environment=None):
-        self.jid, self.command = jid, command
-        self.environment = {**os.environ, **(environment or {})}
-        self.events, self.process = [], None
+        super().__init__(jid, command, environment)
+        self.jid, self.events = jid, []
 
     async def start(self):
-        self.process = await asyncio.create_subprocess_exec(
-            *self.command, env=self.environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        await self.spawn()
         await self.expect(event="online")
         return self
 
@@ -42,38 +32,25 @@ class Scripted:
                 if all(event.get(key) == value for key, value in wanted.items()):
                     self.events.remove(event)
                     return event
-                assert event["event"] != "error", (self.jid, event)
+                assert event["event"] != "error", (self.name, event)
             try:
-                line = await asyncio.wait_for(self.process.stdout.readline(), deadline - time.monotonic())
+                self.events.append(await self.read(deadline - time.monotonic()))
             except asyncio.TimeoutError:
-                raise AssertionError(f"{self.jid}: no {wanted} within {timeout} s; got {self.events}") from None
-            assert line, f"{self.jid} ended"
-            self.events.append(json.loads(line))
-
-    def order(self, **values):
-        self.process.stdin.write((json.dumps(values) + "\n").encode())
+                raise AssertionError(f"{self.name}: no {wanted} within {timeout} s; got {self.events}") from None
 
     async def history(self, contact):
         self.order(history=contact)
         return (await self.expect(event="history"))["bodies"]
 
-    async def quit(self):
-        self.order(quit=True)
-        try:
-            await asyncio.wait_for(self.process.wait(), 10)
-        except asyncio.TimeoutError:
-            self.process.kill()
-            await self.process.wait()
-
 
 def slixmpp(jid, password, port, ca, resource):
-    return Scripted(jid, ["/usr/bin/python3", os.path.join(E2E, "person_slixmpp.py"), "127.0.0.1", str(port),
+    return Person(jid, ["/usr/bin/python3", os.path.join(E2E, "person_slixmpp.py"), "127.0.0.1", str(port),
                           f"{jid}/{resource}", password, ca])
 
 
 def xmpp_js(jid, password, port, ca, resource):
     name, _, domain = jid.partition("@")
-    return Scripted(jid, ["node", os.path.join(E2E, "node", "person.js"), f"xmpp://127.0.0.1:{port}", domain, name,
+    return Person(jid, ["node", os.path.join(E2E, "node", "person.js"), f"xmpp://127.0.0.1:{port}", domain, name,
                           password, resource], {"NODE_EXTRA_CA_CERTS": ca})
 
 

@@ -8,6 +8,7 @@ const [service, domain, username, password] = process.argv.slice(2);
 const say = (event) => process.stdout.write(JSON.stringify(event) + "\n");
 
 const xmpp = client({ service, domain, username, password, resource: "node" });
+xmpp.timeout = 20000;  // its 2 s are short on a busy host
 const unsaid = [];
 let begun = false;
 xmpp.reconnect.delay = 500;
