@@ -112,13 +112,22 @@ TEST_F(LinkServerTest, RefusesWhatALinkCannotQueueAndGoesOnLater) {
   manager.TakeAll();
   // The manager's loop stands still: gRPC's windows fill, then our queue.
   std::atomic<bool> blocked{true};
-  runtime::LoopGroup& peers = peers_;
-  peers.at(0).Post([&] {
-    while (blocked) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  });
   constexpr size_t kBody = 60'000;
   Sender local{server_.get(), 0, To("connmgr-1", 41, 3), std::string(kBody, ' '), {}};
   Sender remote{server_.get(), 1, To("connmgr-1", 41, 4), std::string(kBody, ' '), {}};
+  // Wherever this test ends, an assertion that fails included: TearDown waits for the manager's
+  // loop, and deliveries must not end at senders that are gone.
+  struct AtTheEnd {
+    std::function<void()> act;
+    ~AtTheEnd() { act(); }
+  } at_the_end{[&] {
+    blocked = false;
+    EXPECT_TRUE(Eventually(
+        [&] { return local.done == local.issued.size() && remote.done == remote.issued.size(); }));
+  }};
+  peers_.at(0).Post([&] {
+    while (blocked) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  });
   for (int i = 0; i < 1'000; ++i) {
     loops_.RunOn(0, [&] { local.Issue(); });
     loops_.RunOn(1, [&] { remote.Issue(); });
