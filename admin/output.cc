@@ -11,7 +11,7 @@ namespace admin {
 namespace {
 
 // Foreign text must not drive the terminal: what holds control characters is shown quoted and
-// escaped (attacks.md row 54).
+// escaped (tests/attacks, row 54).
 std::string Printable(const std::string& text) {
   std::string quoted = runtime::JsonString(text);
   const auto harmless = static_cast<size_t>(

@@ -1,5 +1,5 @@
-// One XEP, one value: what a feature speaks, answers and takes part in (design §8). The dispatcher,
-// disco, `--list-specs`, metrics and the manual read this declaration and nothing else.
+// One XEP, one value: what a feature speaks, answers and takes part in. The dispatcher, disco,
+// `--list-specs`, metrics and the manual read this declaration and nothing else.
 #pragma once
 
 #include <absl/functional/any_invocable.h>

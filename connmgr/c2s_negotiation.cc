@@ -114,7 +114,7 @@ bool C2sStream::BeforeBind(const xmpp::Stanza& element) {
 }
 
 void C2sStream::BeginTls(bool pipelined) {
-  // What follows <starttls/> unencrypted was put there by anybody: attacks.md row 20.
+  // What follows <starttls/> unencrypted was put there by anybody: tests/attacks, row 20.
   if (pipelined) {
     SetState(State::kAwaitStartTls);
     Refuse(StreamCondition::kPolicyViolation, "bytes behind <starttls/>");

@@ -38,7 +38,7 @@ Phase PhaseOf(State state) {
   }
 }
 
-// A second PROXY header, or one where none is expected (attacks.md row 45).
+// A second PROXY header, or one where none is expected (tests/attacks, row 45).
 bool LooksLikeProxyHeader(std::string_view bytes) {
   return bytes.substr(0, 6) == "PROXY " ||
          bytes.substr(0, 12) == std::string_view("\r\n\r\n\0\r\nQUIT\n", 12);

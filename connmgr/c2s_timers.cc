@@ -68,8 +68,8 @@ void C2sStream::OnDeadline() {
   }
 }
 
-// A stanza must be complete some time after its first byte (attacks.md row 17). While nothing is
-// read because of us, time stands still.
+// A stanza must be complete some time after its first byte (tests/attacks, row 17). While nothing
+// is read because of us, time stands still.
 void C2sStream::WatchStanzaTime() {
   if (state_ != State::kSession || negotiation_ != nullptr) return;
   if (!framer_.InStanza()) {

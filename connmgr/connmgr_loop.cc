@@ -113,7 +113,7 @@ void ConnmgrLoop::Adopt(int fd, const ListenerSettings& listener, const SocketAd
   if (listener.proxy && std::none_of(from.begin(), from.end(), [&](const Network& network) {
         return network.Contains(peer);
       })) {
-    // attacks.md row 45: whoever is no load balancer cannot say whom it speaks for.
+    // tests/attacks, row 45: whoever is no load balancer cannot say whom it speaks for.
     counters_.refused[static_cast<size_t>(Refusal::kProxy)].Add();
     admission_.Leave();
     close(fd);

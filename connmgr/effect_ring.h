@@ -1,5 +1,5 @@
 // Effects that were already written to a session: what makes a repeated delivery harmless
-// (design §5.6).
+// (R2).
 #pragma once
 
 #include <cstddef>

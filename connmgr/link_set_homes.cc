@@ -1,5 +1,5 @@
 // Links come and go, sessions follow: each one's home is the first usable business server in
-// rendezvous order of its account (design §3, §5).
+// rendezvous order of its account.
 #include <algorithm>
 #include <set>
 #include <utility>

@@ -29,7 +29,7 @@ class ProxyHeaderParser {
   enum class Result : uint8_t {
     kNeedMore,  // all of `bytes` belongs to the header
     kDone,      // header() is complete; bytes from `*consumed` on are the client's
-    kBad,       // not a header we take: close without a word (attacks.md row 45)
+    kBad,       // not a header we take: close without a word (tests/attacks, row 45)
   };
 
   static constexpr size_t kMaxV1Bytes = 107;  // with CRLF

@@ -10,7 +10,7 @@ namespace connmgr {
 enum class StartTlsOffer { kNone, kOptional, kRequired };
 
 // `from_business`: children, each with its namespace declared. Compression is never among ours
-// (attacks.md row 43).
+// (tests/attacks, row 43).
 std::string WriteFeatures(StartTlsOffer starttls, std::string_view from_business);
 
 // XEP-0478 §3: the largest first-level element that is read. There is no <idle-seconds/>: a client

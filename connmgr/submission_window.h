@@ -1,4 +1,4 @@
-// What a session submitted and what is not accepted yet, kept to be submitted again (design §5).
+// What a session submitted and what is not accepted yet, kept to be submitted again.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Accounts by version (design R13): a login costs one read of Redis, not one of SQL.
+// Accounts by version (R13): a login costs one read of Redis, not one of SQL.
 #pragma once
 
 #include <chrono>

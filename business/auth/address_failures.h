@@ -1,4 +1,4 @@
-// Failed logins by address: who guesses passwords is answered slowly (attacks.md row 27).
+// Failed logins by address: who guesses passwords is answered slowly (tests/attacks, row 27).
 #pragma once
 
 #include <absl/container/flat_hash_map.h>

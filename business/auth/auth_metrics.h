@@ -1,4 +1,4 @@
-// What is counted of logins (ecosystem.md, Monitoring).
+// What is counted of logins.
 #pragma once
 
 #include <string_view>

@@ -22,8 +22,8 @@ class AccountCache;
 class PasswordWorkers;
 class StrangerIqs;
 
-// One per loop. Keeps half-done exchanges of its links in memory (design §2): bounded, timed out,
-// dropped with the link.
+// One per loop. Keeps half-done exchanges of its links in memory: bounded, timed out, dropped
+// with the link.
 class Authenticator {
  public:
   struct Options {

@@ -201,7 +201,7 @@ void SaslAuthenticator::OnSasl(const ManagerLinkPtr& link, const xylem::v1::Nego
   loop_->AssertInLoop();
   if (!link->alive()) return;
   const SaslStreamPtr stream = FindStream(link, negotiate.connection());
-  // Opened at a server that is gone, and its exchange with it (design §2).
+  // Opened at a server that is gone, and its exchange with it.
   if (stream == nullptr) {
     metrics_.CountAttempt("", kTemporary);
     return link->SendNegotiated(FailureAnswer(negotiate.connection(), kTemporary));
@@ -348,8 +348,8 @@ Task<std::optional<Step>> SaslAuthenticator::CheckAccount(SaslStreamPtr stream, 
   co_return step;
 }
 
-// attacks.md row 26: the same work whether the user exists or not. The bare JID, not the localpart,
-// goes into the fake salt: one that is the same at two domains would tell.
+// tests/attacks, row 26: the same work whether the user exists or not. The bare JID, not the
+// localpart, goes into the fake salt: one that is the same at two domains would tell.
 ScramKeys SaslAuthenticator::KeysOrFake(const SaslStream& stream, const Step& step,
                                         const ScramKeys* keys) const {
   ScramKeys fake =

@@ -1,4 +1,4 @@
-// XEP-0441: what an account wants archived, by the account's version (design R13).
+// XEP-0441: what an account wants archived, by the account's version (R13).
 #pragma once
 
 #include <absl/functional/any_invocable.h>

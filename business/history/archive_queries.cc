@@ -153,7 +153,7 @@ Task<IqReply> Metadata(Shard* shard, Iq iq) {
   co_return IqReply::Result(std::move(metadata));
 }
 
-// Whose archive it is, nobody else learns (attacks.md row 39).
+// Whose archive it is, nobody else learns (tests/attacks, row 39).
 Task<IqReply> Forbidden(Iq) { co_return StanzaError::Forbidden(); }
 
 // ---- XEP-0441 ----

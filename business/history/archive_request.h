@@ -19,7 +19,7 @@ struct ArchiveRequest {
   bool unfiltered = false;
 };
 
-// `query`: the iq's <query/>. Limits are those of attacks.md row 39.
+// `query`: the iq's <query/>. For its limits see tests/attacks, row 39.
 std::variant<ArchiveRequest, xmpp::StanzaError> ReadArchiveRequest(const xmpp::Element& query,
                                                                    const HistoryOptions& options);
 

@@ -18,7 +18,7 @@ struct MessageContent {
 MessageContent ContentOf(const xmpp::Stanza& stanza);
 
 // Takes out what only servers may say: carbons and archive results that a client made up
-// (attacks.md row 33). True: something was there.
+// (tests/attacks, row 33). True: something was there.
 bool RemovePretended(xmpp::Stanza* message);
 
 }  // namespace business

@@ -16,10 +16,10 @@ struct Shard;
 // `shard`: whose domains are this cluster's.
 Feature StanzaIds(const Shard* shard);
 
-// Adds `<stanza-id by='by' id='id'/>` as the last child of `message->bytes`, after removing what was
-// forged (attacks.md row 34): every stanza-id that names one of `domains` or an account of theirs,
-// and every delay (XEP-0203) that one of `domains` would have said. Those of others and origin-id
-// stay.
+// Adds `<stanza-id by='by' id='id'/>` as the last child of `message->bytes`, after removing what
+// was forged (tests/attacks, row 34): every stanza-id that names one of `domains` or an account of
+// theirs, and every delay (XEP-0203) that one of `domains` would have said. Those of others and
+// origin-id stay.
 void StampMessage(xmpp::Stanza* message, const std::vector<std::string>& domains,
                   std::string_view by, std::string_view id);
 

@@ -26,7 +26,7 @@ using Interests = std::shared_ptr<const std::vector<std::string>>;
 bool IsInterested(const Interests& interests, std::string_view node);
 
 // One per loop, lives on it: a bounded cache in front of Redis, which all business servers share.
-// What was verified stands there by hash; what was not, by session (attacks.md row 36).
+// What was verified stands there by hash; what was not, by session.
 class CapsCache {
  public:
   explicit CapsCache(Shard* shard, size_t max_entries = 10000)

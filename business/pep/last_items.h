@@ -1,5 +1,5 @@
-// The newest item of each node of an account, by the version of its nodes: a login asks for those of
-// every contact, and must not cost a read of the store for each (design R13).
+// The newest item of each node of an account, by the version of its nodes: a login asks for those
+// of every contact, and must not cost a read of the store for each (R13).
 #pragma once
 
 #include <absl/container/flat_hash_map.h>

@@ -9,8 +9,8 @@ namespace business {
 
 struct PepOptions {
   PubsubRules rules;
-  // Notifications that an account's changes may cause, per second and at once (attacks.md row 41).
-  // 0: no limit.
+  // Notifications that an account's changes may cause, per second and at once (tests/attacks, row
+  // 41). 0: no limit.
   uint32_t notifications_per_second = 1000;
   uint32_t notification_burst = 20000;
 };

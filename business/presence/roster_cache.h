@@ -1,4 +1,4 @@
-// Rosters by account version (design R13): presence and logins of who is active cost no SQL.
+// Rosters by account version (R13): presence and logins of who is active cost no SQL.
 #pragma once
 
 #include <chrono>

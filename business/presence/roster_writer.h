@@ -24,7 +24,7 @@ struct RosterChange {
   EffectIndex push = kEffectRosterPush;
 };
 
-// Limits of one roster (attacks.md row 41).
+// Limits of one roster (tests/attacks, row 41).
 inline constexpr uint32_t kMaxRosterItems = 5000;
 inline constexpr uint32_t kMaxRequests = 1000;
 

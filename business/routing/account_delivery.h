@@ -1,5 +1,5 @@
 // One stanza on its way to the sessions of one local account: look up, deliver, and find out what
-// became of it (design §5.6, R4).
+// became of it (R4).
 #pragma once
 
 #include <absl/container/inlined_vector.h>

@@ -51,8 +51,7 @@ class OutboxPush {
 // storage: else it comes once more (tests/model, `offline_row_stays`).
 runtime::Task<void> ForgetOfflineRow(Shard* shard, xmpp::BareJid account, std::string effect);
 
-// What became of an outbox beyond its bounds: a session with a socket loses it, one without ends
-// (design §5).
+// What became of an outbox beyond its bounds: a session with a socket loses it, one without ends.
 void PartFromFullOutbox(Shard* shard, const xmpp::BareJid& account,
                         const cluster::SessionRecord& row);
 

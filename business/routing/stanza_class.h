@@ -1,4 +1,4 @@
-// How much a stanza promises (design §5): the wire's StanzaClass without its header.
+// How much a stanza promises (docs/guarantees.md): the wire's StanzaClass without its header.
 #pragma once
 
 #include <cstdint>

@@ -23,7 +23,7 @@ using xmpp::StanzaKind;
 using xmpp::StanzaType;
 using Kind = Address::Kind;
 
-// attacks.md row 29: somebody else's address closes the stream; one's own is overwritten.
+// tests/attacks, row 29: somebody else's address closes the stream; one's own is overwritten.
 bool ClaimsAnother(const Session& session, const xmpp::Stanza& stanza) {
   return !stanza.from.empty() && stanza.from != session.full().ToString() &&
          stanza.from != session.account().ToString();

@@ -1,4 +1,4 @@
-// What becomes of stanzas that a session left unconfirmed when it ended (design §5).
+// What becomes of stanzas that a session left unconfirmed when it ended (docs/guarantees.md).
 #pragma once
 
 #include <string>

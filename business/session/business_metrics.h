@@ -1,4 +1,4 @@
-// The business tier's own metrics (ecosystem.md, Monitoring).
+// The business tier's own metrics.
 #pragma once
 
 #include <array>

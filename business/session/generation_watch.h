@@ -1,4 +1,4 @@
-// The Redis generation as a loop knows it (design R11), and whether announcements may still run.
+// The Redis generation as a loop knows it (R11), and whether announcements may still run.
 #pragma once
 
 #include <chrono>

@@ -18,8 +18,9 @@ struct Shard;
 class UndeliveredSink {
  public:
   virtual ~UndeliveredSink() = default;
-  // Deals with each entry as its class says (design §5). True: none of them is needed any more.
-  // Asked again after false, or by another server if this one dies: effect ids tell what was done.
+  // Deals with each entry as its class says (docs/guarantees.md). True: none of them is needed any
+  // more. Asked again after false, or by another server if this one dies: effect ids tell what was
+  // done.
   virtual runtime::Task<bool> OnUndelivered(xmpp::FullJid from,
                                             std::vector<cluster::OutboxEntry> entries) = 0;
 };

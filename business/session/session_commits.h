@@ -1,4 +1,4 @@
-// Sessions with stream management: nothing is accepted before Redis knows of it (design §5, R1).
+// Sessions with stream management: nothing is accepted before Redis knows of it (R1).
 #pragma once
 
 #include <cstdint>

@@ -57,7 +57,7 @@ std::optional<OpenedTicket> OpenTicket(const cluster::TicketSealer& sealer,
   if (!plain) return std::nullopt;
   xylem::v1::SealedTicket ticket;
   if (!ticket.ParseFromString(*plain) || ticket.version() != 1) return std::nullopt;
-  // attacks.md row 50: a ticket is worth nothing to another manager or for another connection.
+  // tests/attacks, row 50: a ticket is worth nothing to another manager or for another connection.
   if (ticket.manager_incarnation() != link.incarnation() || ticket.manager() != link.manager() ||
       ticket.connection() != connection || ticket.account().empty()) {
     return std::nullopt;

@@ -1,4 +1,4 @@
-// What a session's sealed ticket holds (design §3, proto/ticket.proto).
+// What a session's sealed ticket holds (proto/ticket.proto).
 #pragma once
 
 #include <chrono>

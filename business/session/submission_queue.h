@@ -1,4 +1,4 @@
-// What a session submitted and what is not accepted yet, in the session's order (design §5).
+// What a session submitted and what is not accepted yet, in the session's order.
 #pragma once
 
 #include <cstddef>

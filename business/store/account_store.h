@@ -1,4 +1,4 @@
-// Accounts: who may log in (design §7, collection "account").
+// Accounts: who may log in.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Message archives (XEP-0313 with 0059, 0441 and 0431) and the mark of what was confirmed (design
-// §5): a class-D message is committed by being here.
+// Message archives (XEP-0313 with 0059, 0441 and 0431) and the mark of what was confirmed:
+// a class-D message is committed by being here.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,7 @@ struct ArchiveRow {
   ArchiveId id() const { return effect.substr(0, 16); }
 };
 
-inline constexpr uint32_t kArchivePage = 250;  // rows at most (attacks.md row 39), and `ids`
+inline constexpr uint32_t kArchivePage = 250;  // rows at most (tests/attacks, row 39), and `ids`
 
 // Filters hold together. Positions are walked; ids only name rows (R12).
 struct ArchiveQuery {
@@ -140,8 +140,8 @@ class ArchiveStore {
   virtual runtime::Task<runtime::Result<Change>> Replace(xmpp::Jid owner, ArchiveId id,
                                                          std::string bytes) = 0;
 
-  // The mark: every incoming row up to it was confirmed by some session (design §5). An outgoing
-  // row behind which nothing is unconfirmed takes it along.
+  // The mark: every incoming row up to it was confirmed by some session. An outgoing row
+  // behind which nothing is unconfirmed takes it along.
   virtual runtime::Task<runtime::Result<ArchiveState>> State(xmpp::Jid owner) = 0;
   // Each to the greater of what it is and what is given; the hidden rows up to it go. Unknown
   // owners are passed over. Answers how many hidden rows went.

@@ -1,4 +1,4 @@
-// The store's one writer: many operations, one transaction, one sync (performance.md, rule 8).
+// The store's one writer: many operations, one transaction, one sync.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@ namespace business {
 // Owns the writer thread and its connection. Submit from any thread; operations commit in the order
 // they came, each in a savepoint of its own, and are answered after COMMIT.
 //
-// Outcomes (design R4): an operation's own error – that one was undone; kUnavailable – nothing of
+// Outcomes (R4): an operation's own error – that one was undone; kUnavailable – nothing of
 // the batch happened (queue full, disk full, locked); kUnknown – COMMIT failed and what the disk
 // holds is not known: read back.
 class GroupCommitter {

@@ -8,8 +8,8 @@
 
 namespace business {
 
-// One step: what takes a store from `version` - 1 to `version`. Steps only add (design §7), so that
-// the release before can go on with the tables of this one.
+// One step: what takes a store from `version` - 1 to `version`. Steps only add, so that the release
+// before can go on with the tables of this one.
 struct Migration {
   int version;
   const char* sql;

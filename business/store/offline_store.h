@@ -12,7 +12,7 @@
 namespace business {
 
 struct OfflineMessage {
-  std::string effect;    // cluster::EffectId, 18 bytes: once per account (design R2)
+  std::string effect;    // cluster::EffectId, 18 bytes: once per account (R2)
   std::string bytes;     // canonical stanza with addresses
   int64_t stamp_ms = 0;  // when it was taken, milliseconds since the epoch: XEP-0203's stamp
   uint32_t flags = 0;    // the caller's

@@ -24,7 +24,7 @@ namespace business {
 // anything: servers that write for the same owners wait for each other and never deadlock. What
 // failed for a reason that passes – connection, locks, deadlocks – is tried again while its
 // patience lasts. A COMMIT without an answer is looked up in store_writer by the next connection;
-// only if there is none for a while, its outcome is kUnknown (design R4).
+// only if there is none for a while, its outcome is kUnknown (R4).
 class PostgresCommitter {
  public:
   struct Options {

@@ -212,7 +212,7 @@ bool PostgresConnection::Connect() {
   set("tcp_user_timeout", "10000");
   set("gssencmode", "disable");
   set("dbname", options_.url.c_str());
-  // Never decide from a replica (design §7).
+  // Never decide from a replica.
   set("target_session_attrs", "read-write");
   set("client_encoding", "UTF8");
   set("application_name", options_.name.c_str());

@@ -63,7 +63,7 @@ struct RosterChanges {
 using RosterTransition = std::function<RosterEntry(const RosterEntry& before)>;
 
 struct RosterUpdateOptions {
-  // The effect id of the stanza that causes it (design R2); empty: repeats are not recognised.
+  // The effect id of the stanza that causes it (R2); empty: repeats are not recognised.
   std::string cause;
   uint32_t max_items = 5000;  // kFull when the update adds one more
   uint32_t max_requests = 1000;

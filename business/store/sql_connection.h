@@ -41,7 +41,7 @@ class SqlQuery {
     if (statement_ != nullptr) statement_->Reset();
   }
 
-  // Parameters are always bound, never written into SQL (attacks.md row 55). Numbered from 1.
+  // Parameters are always bound, never written into SQL (tests/attacks, row 55). Numbered from 1.
   SqlQuery&& Bind(int parameter, std::string_view text) && {
     ok_ = ok_ && statement_->BindText(parameter, text);
     return std::move(*this);
@@ -99,7 +99,7 @@ class SqlConnection {
   }
   // Rows that the newest INSERT, UPDATE or DELETE changed.
   virtual int64_t Changes() const = 0;
-  // The newest failure, told by what the caller can do (design R4).
+  // The newest failure, told by what the caller can do (R4).
   virtual runtime::Error LastError() const = 0;
 };
 

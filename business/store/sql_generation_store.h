@@ -1,4 +1,4 @@
-// The Redis generation (design R11) on an SQL engine.
+// The Redis generation (R11) on an SQL engine.
 #pragma once
 
 #include "business/store/sql_database.h"

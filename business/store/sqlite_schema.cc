@@ -60,7 +60,7 @@ const std::vector<Migration>& StoreMigrations() {
           server_key BLOB NOT NULL,
           PRIMARY KEY (jid, hash)
         ) STRICT, WITHOUT ROWID;
-        CREATE TABLE cluster_state (           -- one row: the Redis generation (design R11)
+        CREATE TABLE cluster_state (           -- one row: the Redis generation (R11)
           id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
           generation INTEGER NOT NULL,
           fingerprint TEXT NOT NULL

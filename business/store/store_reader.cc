@@ -11,8 +11,8 @@ using runtime::Error;
 
 namespace {
 
-// No reader may keep the others waiting: what is asked for by people takes milliseconds (attacks.md
-// row 39).
+// No reader may keep the others waiting: what is asked for by people takes milliseconds
+// (tests/attacks, row 39).
 constexpr std::chrono::milliseconds kReadBudget{1000};
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What is read from SQL for an account, kept by the account's version (design R13).
+// What is read from SQL for an account, kept by the account's version (R13).
 #pragma once
 
 #include <absl/container/flat_hash_map.h>

@@ -1,4 +1,4 @@
-// Leases of business servers: how a manager that reaches none can tell whether any lives (design R8).
+// Leases of business servers: how a manager that reaches none can tell whether any lives (R8).
 #pragma once
 
 #include <absl/functional/any_invocable.h>

@@ -1,4 +1,4 @@
-// The cluster id of a stanza (design R2): trace id, effect id and stanza-id in one.
+// The cluster id of a stanza (R2): trace id, effect id and stanza-id in one.
 #pragma once
 
 #include <array>

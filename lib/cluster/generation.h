@@ -1,4 +1,4 @@
-// Redis generations (design R11): told apart by replication id and a marker key, numbered in SQL.
+// Redis generations (R11): told apart by replication id and a marker key, numbered in SQL.
 #pragma once
 
 #include <absl/functional/any_invocable.h>

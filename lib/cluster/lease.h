@@ -1,4 +1,4 @@
-// Leases of managers, and who reaps what a dead manager left (design R8).
+// Leases of managers, and who reaps what a dead manager left (R8).
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -37,7 +37,7 @@ class ManagerLease {
 // then forgets the manager.
 //
 // Vouching: while this server holds a link to a manager it renews that manager's lease itself, so
-// a manager cut off from Redis alone keeps its clients (faults.md F15).
+// a manager cut off from Redis alone keeps its clients.
 //
 // Sweeping: an older copy of Redis brings back rows of sessions that live managers no longer hold.
 // Some time after a generation was raised, what they have not announced under it is ended too.

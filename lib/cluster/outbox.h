@@ -1,5 +1,5 @@
 // Outboxes: what clients with stream management have not confirmed, kept in Redis so that any
-// manager can go on with the session (design §5.5, R1–R3).
+// manager can go on with the session (R1–R3).
 #pragma once
 
 #include <absl/functional/any_invocable.h>

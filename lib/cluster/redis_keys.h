@@ -1,5 +1,5 @@
 // Every Redis key of the cluster. All keys of one account carry its hash tag, so that one script
-// can touch them in a Redis Cluster (design §6).
+// can touch them in a Redis Cluster.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,7 @@
 namespace cluster {
 
 // generation (high 24 bits) and the account's counter (low 40 bits); strictly increasing per
-// account (design R11). Written as 16 hex digits, so that text order is number order.
+// account (R11). Written as 16 hex digits, so that text order is number order.
 using Epoch = uint64_t;
 constexpr int kEpochCounterBits = 40;
 std::string EpochText(Epoch epoch);

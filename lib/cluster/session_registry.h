@@ -1,5 +1,5 @@
 // Which manager owns each full JID: bind, take-over, look-up, end, all atomic in Redis and fenced
-// by epoch (design R3, R11).
+// by epoch (R3, R11).
 #pragma once
 
 #include <absl/functional/any_invocable.h>

@@ -1,4 +1,4 @@
-// Seals session tickets (design §3): AES-256-GCM under a key that only the business tier has.
+// Seals session tickets: AES-256-GCM under a key that only the business tier has.
 #pragma once
 
 #include <optional>

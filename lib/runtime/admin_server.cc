@@ -33,7 +33,7 @@ HttpResponse Problem(int status, std::string_view what) {
   return {status, "application/json", "{\"error\":" + JsonString(what) + "}\n"};
 }
 
-// A path of plain segments: nothing encoded, no dots to walk with (attacks.md row 52).
+// A path of plain segments: nothing encoded, no dots to walk with.
 bool PlainPath(std::string_view path) {
   if (path.empty() || path[0] != '/' || path.size() > 256) return false;
   for (char c : path) {

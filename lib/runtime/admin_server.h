@@ -1,5 +1,5 @@
-// The admin port of a process: health, metrics, drain (ecosystem.md, admin endpoints), and the TCP
-// agent port that HAProxy asks.
+// The admin port of a process: health, metrics, drain (docs/operating.md), and the TCP agent port
+// that HAProxy asks.
 #pragma once
 
 #include <functional>

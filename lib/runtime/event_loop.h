@@ -1,4 +1,4 @@
-// One thread, one epoll: what a connection, an account or a link lives on (design §9).
+// One thread, one epoll: what a connection, an account or a link lives on.
 #pragma once
 
 #include <absl/functional/any_invocable.h>

@@ -12,7 +12,7 @@ namespace runtime {
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
 
-// A field of a log line. Strings are escaped and cut at 256 bytes (attacks.md row 54).
+// A field of a log line. Strings are escaped and cut at 256 bytes (tests/attacks, row 54).
 struct LogField {
   std::string_view name;
   std::string text;

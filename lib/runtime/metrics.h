@@ -1,5 +1,5 @@
 // Counters, gauges and histograms, over prometheus-cpp but without its headers. Names end in
-// _total for counters, base units, never a JID as label (ecosystem.md, Monitoring).
+// _total for counters, base units, never a JID as label.
 #pragma once
 
 #include <atomic>

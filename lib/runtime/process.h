@@ -39,9 +39,9 @@ uint64_t NewIncarnation();
 // Reads a secret file, trailing newline cut. Exits with a sentence when it cannot be read.
 std::string ReadSecretFile(const std::string& path);
 
-// Kill points of the fault suite (faults.md): in builds with XYLEM_KILL_POINTS, the process kills
-// itself with SIGKILL when the named point is passed for the Nth time, as XYLEM_KILL_AT=name:N
-// says.
+// Kill points of the fault suite (tests/cluster): in builds with XYLEM_KILL_POINTS, the process
+// kills itself with SIGKILL when the named point is passed for the Nth time, as
+// XYLEM_KILL_AT=name:N says.
 #ifdef XYLEM_KILL_POINTS
 void KillPoint(const char* name);
 #else

@@ -1,4 +1,4 @@
-// Redis on an event loop: pipelined by itself, with deadlines and a circuit breaker (design §6).
+// Redis on an event loop: pipelined by itself, with deadlines and a circuit breaker.
 #pragma once
 
 #include <absl/functional/any_invocable.h>

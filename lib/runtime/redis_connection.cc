@@ -20,7 +20,7 @@ namespace runtime {
 namespace {
 
 // A watch that fires this much late means that the process itself stood still: what Redis sent
-// meanwhile must be read before anything is called silent (faults.md F28).
+// meanwhile must be read before anything is called silent.
 constexpr uint64_t kStalledMs = 250;
 
 uint64_t NowUs() {

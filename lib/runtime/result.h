@@ -1,4 +1,4 @@
-// What Redis, SQL, RPC and DNS answer: a value, a failure, or not known (design R4).
+// What Redis, SQL, RPC and DNS answer: a value, a failure, or not known (R4).
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// Frames that carry many items: how a link batches by nature (performance.md, rule 3).
+// Frames that carry many items: how a link batches by nature.
 //
 // A frame is a protobuf message of the form
 //   message Frame { Hello hello = 1; repeated Item item = 2; }   message Item { oneof item {…} }

@@ -44,7 +44,8 @@ const TlsSnapshot* SnapshotOf(SSL* ssl) {
   return static_cast<const TlsSnapshot*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
 }
 
-// RFC 6066 §3, attacks.md row 58: a foreign name gets the alert, no name gets the first identity.
+// RFC 6066 §3, tests/attacks, row 58: a foreign name gets the alert, no name gets the first
+// identity.
 int OnServerName(SSL* ssl, int* alert, void*) {
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   const TlsSnapshot* snapshot = SnapshotOf(ssl);

@@ -33,7 +33,8 @@ struct TlsOptions {
 };
 
 // TLS ≥ 1.2, no renegotiation, no compression, no 0-RTT, ECDHE AEAD suites, release buffers
-// (attacks.md row 58). Thread-safe: sessions are made on every loop while Reload swaps contexts.
+// (tests/attacks, row 58). Thread-safe: sessions are made on every loop while Reload swaps
+// contexts.
 class TlsContext {
  public:
   // An error names the file and what is wrong with it.

@@ -1,5 +1,5 @@
-// XML as a tree, for who needs a payload. Made from canonical bytes only (design §4): RapidXML is
-// behind Element::Parse, in element.cc and nowhere else.
+// XML as a tree, for who needs a payload. Made from canonical bytes only: RapidXML is behind
+// Element::Parse, in element.cc and nowhere else.
 #pragma once
 
 #include <optional>

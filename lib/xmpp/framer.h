@@ -1,4 +1,4 @@
-// From a stranger's bytes to stanzas: the only reader of network input (design §4).
+// From a stranger's bytes to stanzas: the only reader of network input.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 namespace xmpp {
 
 // Limits while reading; over any of them is stream error policy-violation (stanza bytes: with
-// <stanza-too-big xmlns='urn:xmpp:errors'/>). attacks.md rows 15, 16.
+// <stanza-too-big xmlns='urn:xmpp:errors'/>). tests/attacks, rows 15, 16.
 struct FramerLimits {
   uint32_t stanza_bytes = 262144;
   uint16_t depth = 64;

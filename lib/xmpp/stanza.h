@@ -59,7 +59,7 @@ enum StanzaFlag : uint64_t {
 };
 
 // What edge validation found. Anything but kOk is submitted all the same, takes its number and is
-// answered by the business tier (design §5.1).
+// answered by the business tier.
 enum class Verdict : uint8_t {
   kOk = 0,
   kBadRequest = 1,    // iq without id, bad type, wrong number of children …
@@ -85,7 +85,7 @@ struct Stanza {
   std::string bytes;  // canonical, without `to` and `from`
 };
 
-// Edge validation, once the framer gave a stanza (attacks.md rows 30, 31): normalises `to` and
+// Edge validation, once the framer gave a stanza (tests/attacks, rows 30, 31): normalises `to` and
 // `from`, sets `verdict`; a verdict already there stays. An unknown type of a message becomes
 // kNormal (RFC 6121 §5.2.2). Nonzas are left alone.
 void ValidateAtEdge(Stanza* stanza);

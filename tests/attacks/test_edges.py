@@ -1,4 +1,4 @@
-"""attacks.md rows 54, 55, 57: logs, metacharacters, what must not be guessed."""
+"""Rows 54, 55, 57: logs, metacharacters, what must not be guessed."""
 
 import asyncio
 import glob

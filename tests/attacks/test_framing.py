@@ -1,4 +1,4 @@
-"""attacks.md rows 1–16: what the framer refuses, on an authenticated stream and before."""
+"""Rows 1–16: what the framer refuses, on an authenticated stream and before."""
 
 import xml.etree.ElementTree as ET
 

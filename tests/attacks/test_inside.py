@@ -1,4 +1,4 @@
-"""attacks.md row 50, as far as the door: the tiers talk by mTLS, and with nobody else."""
+"""Row 50, as far as the door: the tiers talk by mTLS, and with nobody else."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""attacks.md rows 23–27: SASL, its messages, and those who guess."""
+"""Rows 23–27: SASL, its messages, and those who guess."""
 
 import asyncio
 import base64

@@ -1,4 +1,4 @@
-"""attacks.md row 45: the header that only a load balancer may write."""
+"""Row 45: the header that only a load balancer may write."""
 
 import asyncio
 import json

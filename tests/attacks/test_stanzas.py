@@ -1,4 +1,4 @@
-"""attacks.md rows 28–31: resources, senders, addresses, iqs."""
+"""Rows 28–31: resources, senders, addresses, iqs."""
 
 import asyncio
 import xml.etree.ElementTree as ET

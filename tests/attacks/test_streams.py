@@ -1,4 +1,4 @@
-"""attacks.md rows 17–22: slow peers, floods, and what may be said when."""
+"""Rows 17–22: slow peers, floods, and what may be said when."""
 
 import asyncio
 import base64

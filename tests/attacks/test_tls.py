@@ -1,4 +1,4 @@
-"""attacks.md row 58: TLS."""
+"""Row 58: TLS."""
 
 import asyncio
 import os

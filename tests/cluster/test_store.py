@@ -1,4 +1,4 @@
-"""PostgreSQL goes away under a running cluster and comes back (faults F10); SQLite's file is held by others."""
+"""PostgreSQL goes away under a running cluster and comes back; SQLite's file is held by others."""
 
 import asyncio
 import json

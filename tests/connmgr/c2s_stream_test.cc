@@ -88,7 +88,8 @@ TEST_F(C2sStreamTest, RefusesStanzasBeforeBind) {
   EXPECT_THAT(client.ReadToEnd(), HasSubstr("<not-authorized xmlns="));
 }
 
-// attacks.md row 21: what came before the restart is the beginning of the new stream, and no more.
+// tests/attacks, row 21: what came before the restart is the beginning of the new stream, and no
+// more.
 TEST_F(C2sStreamTest, TakesNothingIntoTheRestartedStream) {
   Start();
   TestClient client(port());
@@ -285,7 +286,7 @@ TEST_F(C2sStreamTest, OffersOnlyStartTlsWhereItIsRequired) {
   });
 }
 
-// attacks.md row 20
+// tests/attacks, row 20
 TEST_F(C2sStreamTest, RefusesBytesPipelinedBehindStartTls) {
   UseCertificate(TlsMode::kRequired);
   Start();
@@ -339,7 +340,7 @@ TEST_F(C2sStreamTest, TakesTheClientsAddressFromTheProxyHeader) {
   OnLoop([&] { EXPECT_EQ(links_->opened[0].peer_address(), "192.0.2.7:4711"); });
 }
 
-// attacks.md row 45
+// tests/attacks, row 45
 TEST_F(C2sStreamTest, ClosesSilentlyWhereTheProxyHeaderIsMissingOrForged) {
   settings_.proxy_time = std::chrono::milliseconds(150);
   settings_.listeners[0].proxy = true;
@@ -432,7 +433,6 @@ TEST_F(C2sStreamTest, IsDrainedAtAPace) {
   EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(500));
 }
 
-// performance.md rule 4
 // --- stream management (XEP-0198)
 
 TEST_F(C2sStreamTest, EnableIsSubmittedInTheSessionsOrder) {
@@ -538,7 +538,7 @@ TEST_F(C2sStreamTest, HoldsNoBuffersWhileIdle) {
   EXPECT_TRUE(Becomes([&] { return loop_->stream(0).HoldsMemoryWhileIdle(); }));
 }
 
-// performance.md, goals: the manager's part of an idle user is at most 1.5 KiB (plain), with room
+// The manager's part of an idle user is at most 1.5 KiB (plain), with room
 // here for what the test itself holds of each.
 TEST_F(C2sStreamTest, CostsLittleWhileIdle) {
   static_assert(sizeof(Connection) <= 104);

@@ -81,7 +81,7 @@ TEST(ProxyProtocol, KnowsThatAnUnknownClientIsLocal) {
   EXPECT_TRUE(Feed("PROXY UNKNOWN what ever\r\n").header.is_local);
 }
 
-// attacks.md row 45.
+// tests/attacks, row 45.
 TEST(ProxyProtocol, RefusesMalformedVersion1) {
   for (const char* line : {"PROXY TCP4 192.0.2.1 198.51.100.1 56324\r\n",
                            "PROXY TCP4 192.0.2.1 198.51.100.1 56324 5222 1\r\n",
@@ -179,7 +179,7 @@ TEST(ProxyProtocol, VerifiesTheChecksum) {
   EXPECT_EQ(Judge(V2('\x21', '\x11', kFrom4 + Tlv('\x03', "\0\0\0"s))), Result::kBad);
 }
 
-// attacks.md row 45.
+// tests/attacks, row 45.
 TEST(ProxyProtocol, RefusesMalformedVersion2) {
   EXPECT_EQ(Judge(V2('\x11', '\x11', kFrom4)), Result::kBad);  // version 1 in binary
   EXPECT_EQ(Judge(V2('\x31', '\x11', kFrom4)), Result::kBad);  // version 3

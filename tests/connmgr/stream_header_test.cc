@@ -66,7 +66,7 @@ TEST(StreamHeader, ComparesVersionsAsNumbers) {
   }
 }
 
-// attacks.md row 58
+// tests/attacks, row 58
 TEST(StreamHeader, RefusesForeignServerNames) {
   EXPECT_FALSE(Judge(Header("example.test"), "second.test").error);
   EXPECT_FALSE(Judge(Header("example.test"), "xmpp.example.test").error);
@@ -77,7 +77,7 @@ TEST(StreamHeader, RefusesForeignServerNames) {
   }
 }
 
-// attacks.md row 21: no carry-over, and no change of identity.
+// tests/attacks, row 21: no carry-over, and no change of identity.
 TEST(StreamHeader, HoldsTheSecondStreamToTheAccount) {
   auto header = Header("example.test");
   EXPECT_FALSE(Judge(header, {}, "juliet@example.test").error);

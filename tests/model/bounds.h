@@ -31,13 +31,13 @@ enum class Mutant : uint8_t {
   kGapAccepted,              // R5: a stanza is taken that is not the successor
   kNoTurnCheck,              // R5: what an older turn finishes counts for the newer
   kLatePresence,             // R6: presence that comes late replaces what is newer
-  kPushIsTruth,              // design 5.5: a push is written whatever its number
-  kTrimWhenWritten,          // design 5.5: what is written counts as confirmed
-  kRenumberBeforeTrim,       // design 5.5: superseded presence is dropped before h is counted
-  kRenumberWithGaps,         // design 5.5: dropped numbers stay empty
-  kResumeAfterEnd,           // design 5: resumption does not look at the row
-  kFlushBeforeEnd,           // design 5: offline before the session has ended
-  kForgetBeforeOffline,      // design 5: the outbox is gone before offline storage has it
+  kPushIsTruth,              // outbox: a push is written whatever its number
+  kTrimWhenWritten,          // outbox: what is written counts as confirmed
+  kRenumberBeforeTrim,       // outbox: superseded presence is dropped before h is counted
+  kRenumberWithGaps,         // outbox: dropped numbers stay empty
+  kResumeAfterEnd,           // end: resumption does not look at the row
+  kFlushBeforeEnd,           // end: offline before the session has ended
+  kForgetBeforeOffline,      // end: the outbox is gone before offline storage has it
   kErrorTwice,               // R9: the error for an unconfirmed iq has no effect id
   kErrorForConfirmed,        // R9: an iq that is handled again is answered as if for the first time
   kNoRedelivery,             // R10: what lies behind the mark is not given again

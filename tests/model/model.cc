@@ -31,7 +31,7 @@ const char* WrongText(uint8_t wrong) {
     case kOldPresence: return "I8: an older presence after a newer one";
     case kHTooHigh: return "R11: handled-count-too-high for a client that counted right";
     case kHTooLow: return "I4: the record confirmed more than the client had";
-    case kResumedAfterEnd: return "design 5: resumed after it had ended";
+    case kResumedAfterEnd: return "end: resumed after it had ended";
     case kTwoErrors: return "I12: an iq was answered with two errors";
     case kErrorAndConfirmed: return "I12: an iq was confirmed and answered with an error";
     case kNumberSkipped: return "I4: an entry that was not confirmed is not there any more";

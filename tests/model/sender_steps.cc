@@ -227,7 +227,7 @@ void Model::Finish(World& w, int number) const {
   s.job_connection = s.job_epoch = s.job_turn = s.job_committed = 0;
 }
 
-// One step of a stanza's way (design §5.3): owner, SQL, outbox or offline storage.
+// One step of a stanza's way: owner, SQL, outbox or offline storage.
 void Model::Job(Adder& add, int number) const {
   const int m = add.at.server[number].stanza;
   switch (add.at.server[number].step) {

@@ -26,7 +26,7 @@ inline constexpr size_t kSaltBytes = 16;          // FakeKeys' salts are as long
 // worker, not on a loop.
 ScramKeys DeriveKeys(Hash hash, std::string_view prepared_password, std::string_view salt,
                      uint32_t iterations);
-// Keys for a user that does not exist, stable per (secret, hash, username): attacks.md row 26.
+// Keys for a user that does not exist, stable per (secret, hash, username): tests/attacks, row 26.
 ScramKeys FakeKeys(Hash hash, std::string_view secret, std::string_view username,
                    uint32_t iterations);
 // `bytes` from the system's generator.

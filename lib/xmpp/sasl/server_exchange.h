@@ -40,7 +40,7 @@ class ServerExchange {
  public:
   // nullptr if `mechanism` is not in `offer` (the failure is `invalid-mechanism`).
   // `domain` normalises an authzid given as a bare JID: it must name the same account
-  // (attacks.md row 24), else `invalid-authzid`.
+  // (tests/attacks, row 24), else `invalid-authzid`.
   static std::unique_ptr<ServerExchange> Start(std::string_view mechanism, const Offer& offer,
                                                const ChannelBindings& bindings,
                                                std::string_view domain);

@@ -80,7 +80,7 @@ TEST_F(AccountAdminTest, RefusesAddressesAndPasswordsThatCannotBe) {
   EXPECT_EQ(SetPassword("romeo@example.org", ""), Outcome::kBadPassword);
 }
 
-// attacks.md row 30.
+// tests/attacks, row 30.
 TEST_F(AccountAdminTest, RefusesNamesThatLookLikeOthers) {
   EXPECT_EQ(Add("\u0430dmin@example.org", "secret"), Outcome::kBadJid);  // Cyrillic а
   EXPECT_EQ(Add("p\u0430ypal@example.org", "secret"), Outcome::kBadJid);

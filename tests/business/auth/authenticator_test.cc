@@ -326,7 +326,7 @@ TEST_F(AuthenticatorTest, RefusesAnotherChannel) {
   EXPECT_EQ(Condition(Scram(1, "SCRAM-SHA-256", downgraded)), "not-authorized");
 }
 
-// attacks.md row 26.
+// tests/attacks, row 26.
 TEST_F(AuthenticatorTest, AnswersAnUnknownUserAsItAnswersAWrongPassword) {
   Open(Stream(1));
   for (const char* user : {"juliet", "nobody"}) {
@@ -369,7 +369,7 @@ TEST_F(AuthenticatorTest, HashesThePasswordOfAnUnknownUserToo) {
   EXPECT_EQ(hashed.Read().count, before + 1);
 }
 
-// attacks.md row 23.
+// tests/attacks, row 23.
 TEST_F(AuthenticatorTest, NamesWhatIsWrongWithAnElement) {
   Open(Stream(1));
   EXPECT_EQ(Condition(Ask(1, AuthXml("CRAM-MD5", ""))), "invalid-mechanism");
@@ -399,7 +399,7 @@ TEST_F(AuthenticatorTest, EndsTheExchangeAtASecondAuth) {
   EXPECT_EQ(Condition(Respond(1, *answer)), "malformed-request");
 }
 
-// attacks.md row 22.
+// tests/attacks, row 22.
 TEST_F(AuthenticatorTest, WantsTlsForPlain) {
   Open(Stream(1, false));
   EXPECT_EQ(Condition(Auth(1, "PLAIN", Plain("juliet", "r0m30"))), "encryption-required");
@@ -411,7 +411,7 @@ TEST_F(AuthenticatorTest, WantsTlsForPlain) {
   EXPECT_EQ(Condition(Auth(1, "PLAIN", Plain("juliet", "r0m30"))), "invalid-mechanism");
 }
 
-// attacks.md row 24.
+// tests/attacks, row 24.
 TEST_F(AuthenticatorTest, LetsNobodyActAsAnother) {
   Open(Stream(1));
   EXPECT_EQ(Condition(Auth(1, "PLAIN", Plain("juliet", "r0m30", "romeo@example.org"))),
@@ -558,7 +558,7 @@ TEST_F(AuthenticatorTest, MayGoAwayWhileAnExchangeWaits) {
 
 // ---- guessing ----
 
-// attacks.md row 27.
+// tests/attacks, row 27.
 TEST_F(AuthenticatorTest, HoldsBackItsVerdictsForAnAddressThatGuesses) {
   constexpr auto kDelay = std::chrono::milliseconds(300);
   options_.failures_per_address = 2;

@@ -65,7 +65,7 @@ TEST(CapsHash, BelievesOthersOfOneOnly) {
   EXPECT_EQ(CheckCaps(Caps("whirlpool", "x"), Query(kExodus)), CapsCheck::kUnverified);
 }
 
-// §5.4, and names that could stand for several (attacks.md row 36).
+// §5.4, and names that could stand for several.
 TEST(CapsHash, RefusesWhatIsIllFormed) {
   const auto check = [](const std::string& content) {
     return CheckCaps(Caps("sha-1", "x"), Query(content));

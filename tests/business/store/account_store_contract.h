@@ -112,7 +112,7 @@ TEST_P(StoreContract, ListsByDomainInPages) {
   EXPECT_EQ(List("three.example", "", 2), Jids{});
 }
 
-// attacks.md row 55.
+// tests/attacks, row 55.
 TEST_P(StoreContract, TakesMetacharactersAsText) {
   for (const char* jid : {"x'); drop table account; --@example.com", "%@example.com",
                           "_@example.com", "{}:*@example.com", "ü\"\\@example.com"}) {

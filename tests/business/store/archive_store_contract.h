@@ -100,7 +100,7 @@ TEST_P(ArchiveContract, KeepsEverythingOfARow) {
   EXPECT_FALSE(row.hidden);
 }
 
-// R12, faults F27.
+// R12: clocks may jump.
 TEST_P(ArchiveContract, GivesPositionsInOrderAndStampsThatNeverGoBack) {
   std::vector<ArchiveEntry> entries = {Entry(1), Entry(2), Entry(3)};
   entries[0].stamp_ms = 5000;

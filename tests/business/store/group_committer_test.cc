@@ -21,7 +21,7 @@ std::atomic<int> failing_syncs{0};
 std::atomic<int> syncs{0};
 }  // namespace
 
-// Stands before the C library's: how the disk is made to fail (faults.md F13).
+// Stands before the C library's: how the disk is made to fail.
 extern "C" int fdatasync(int fd) {
   ++syncs;
   if (failing_syncs > 0) {
@@ -160,7 +160,7 @@ TEST_F(GroupCommit, RefusesWhatDoesNotFitIntoTheQueue) {
   EXPECT_EQ(Rows(), done);
 }
 
-// faults.md F13: after a failed sync nothing is believed; the file is opened anew.
+// After a failed sync nothing is believed; the file is opened anew.
 TEST_F(GroupCommit, CallsAFailedSyncUnknownAndStartsFromACleanOpen) {
   database_ = OpenDatabase(dir_.File("x.db"));
   EXPECT_TRUE(PutOne(1));
@@ -192,7 +192,6 @@ TEST_F(GroupCommit, WaitsForAnotherProgramThatHoldsTheFile) {
   EXPECT_TRUE(PutOne(2));
 }
 
-// faults.md F12.
 TEST_F(GroupCommit, RefusesWhileTheDiskIsFullAndRecovers) {
   const std::string mount_point = dir_.File("small");
   ASSERT_EQ(mkdir(mount_point.c_str(), 0700), 0);

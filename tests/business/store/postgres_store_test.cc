@@ -155,7 +155,7 @@ TEST_F(Postgres, RunsUnderARoleThatOnlyReadsAndWritesRows) {
   EXPECT_TRUE(written) << written.error().message;
 }
 
-// R12 and R4, faults F9: servers die and come back under load; what was answered is there, once.
+// R12 and R4: servers die and come back under load; what was answered is there, once.
 TEST_F(Postgres, LosesNothingThatWasAnsweredWhenTheServerDies) {
   Open();
   std::map<int, bool> answered;
@@ -232,7 +232,7 @@ TEST_F(Postgres, CallsACommitUnknownThatNobodyCanBeAskedAbout) {
   EXPECT_TRUE(PutOne(3));
 }
 
-// faults F10: a table that somebody keeps locked stops writers, and readers of other tables not.
+// A table that somebody keeps locked stops writers, and readers of other tables not.
 TEST_F(Postgres, WaitsForATableThatIsLockedAndReadsOthersMeanwhile) {
   PostgresDatabase::Options options;
   options.lock_limit = std::chrono::milliseconds(100);

@@ -46,7 +46,7 @@ TEST(Migrations, RefuseAStoreOfAMuchNewerRelease) {
   EXPECT_NE(OpenError("sqlite:" + dir.File("x.db")).find("schema version 999"), std::string::npos);
 }
 
-// Design §7: version N runs on schema N-1 to N+1.
+// Version N runs on schema N-1 to N+1.
 TEST(Migrations, RunOnASchemaOneVersionAhead) {
   TempDir dir;
   ASSERT_EQ(OpenError("sqlite:" + dir.File("x.db")), "");
@@ -177,7 +177,7 @@ TEST(Reading, IsOfOneMoment) {
   loops.StopAndJoin();
 }
 
-// attacks.md row 39: one reader serves everybody.
+// tests/attacks, row 39: one reader serves everybody.
 TEST(ReadBudget, EndsAReadThatLooksThroughTooMuch) {
   TempDir dir;
   auto database = SqliteDatabase::Open({.path = dir.File("x.db")});

@@ -1,4 +1,4 @@
-// attacks.md rows 1 to 16, by row: what the framer refuses, and the nearest that it takes.
+// tests/attacks, rows 1 to 16, by row: what the framer refuses, and the nearest that it takes.
 #include "lib/xmpp/framer.h"
 
 #include <gmock/gmock.h>

@@ -78,7 +78,7 @@ TEST(Jid, ComparesOnlyNormalised) {
   EXPECT_EQ(Jid::Parse("\uFF4A\uFF55liet@example.com")->ToString(), "juliet@example.com");
 }
 
-// attacks.md row 30.
+// tests/attacks, row 30.
 TEST(Jid, RefusesMalformedAddresses) {
   const std::vector<std::string> malformed = {
       "",

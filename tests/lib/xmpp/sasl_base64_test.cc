@@ -33,7 +33,7 @@ TEST(Base64, CarriesEveryByte) {
 
 TEST(Base64, ReadsASingleEqualsSignAsNothing) { EXPECT_EQ(DecodeBase64("="), ""); }
 
-// attacks.md row 23.
+// tests/attacks, row 23.
 TEST(Base64, RefusesWhatIsNotCanonical) {
   for (const char* text :
        {"Zg", "Zg=", "Zg===", "==", "===", "====", "Z===", "Zm9v====", "Zm9v=", "Zh==", "Zm9=",

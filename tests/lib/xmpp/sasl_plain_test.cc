@@ -47,7 +47,7 @@ TEST(Plain, AsksForAMessageThatWasNotGiven) {
   EXPECT_EQ(exchange->Respond("\0juliet\0secret"s).kind, Kind::kCheckPassword);
 }
 
-// attacks.md row 24.
+// tests/attacks, row 24.
 TEST(Plain, TakesAnAuthzidOnlyOfTheSameAccount) {
   for (const auto& authzid : {"juliet"s, "JULIET"s, "juliet@example.org"s, "Juliet@EXAMPLE.org."s,
                               "\uFF4Auliet@example.org"s}) {
@@ -59,7 +59,7 @@ TEST(Plain, TakesAnAuthzidOnlyOfTheSameAccount) {
   }
 }
 
-// attacks.md row 23.
+// tests/attacks, row 23.
 TEST(Plain, RefusesMalformedMessages) {
   for (const auto& message :
        {""s, "juliet"s, "\0juliet"s, "\0\0secret"s, "\0juliet\0"s, "\0juliet\0sec\0ret"s, "\0\0\0"s,

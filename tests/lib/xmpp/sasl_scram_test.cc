@@ -119,7 +119,7 @@ TEST(Scram, ReadsEscapedNames) {
   EXPECT_EQ(step.username, "a,b=c");
 }
 
-// attacks.md row 24.
+// tests/attacks, row 24.
 TEST(Scram, TakesAnAuthzidOnlyOfTheSameAccount) {
   for (const std::string authzid : {"juliet@example.org", "JULIET@Example.ORG", "Juliet"}) {
     ScramClient client(Hash::kSha1, "juliet", "r0m30");
@@ -138,7 +138,7 @@ TEST(Scram, RefusesAnAddressAsUsername) {
   EXPECT_EQ(Server("SCRAM-SHA-1").First("n,,n=juliet@example.org,r=x").condition, "not-authorized");
 }
 
-// attacks.md row 25, RFC 5802 §6.
+// tests/attacks, row 25, RFC 5802 §6.
 TEST(Scram, RefusesFlagsThatDoNotFit) {
   EXPECT_EQ(Server("SCRAM-SHA-1").First("y,,n=juliet,r=x").condition, "not-authorized");
   EXPECT_EQ(Server("SCRAM-SHA-1").First("p=tls-exporter,,n=juliet,r=x").condition,

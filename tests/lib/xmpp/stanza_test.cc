@@ -36,7 +36,7 @@ TEST(Stanza, KnowsEachKindsTypes) {
   EXPECT_EQ(TypeName(StanzaType::kNone), "");
 }
 
-// attacks.md row 31
+// tests/attacks, row 31
 TEST(EdgeValidation, WantsIqsByTheBook) {
   EXPECT_EQ(Judge(Iq(StanzaType::kGet, 0)), Verdict::kOk);
   EXPECT_EQ(Judge(Iq(StanzaType::kSet, kNoPayload)), Verdict::kBadRequest);
@@ -62,7 +62,7 @@ TEST(EdgeValidation, TakesAnUnknownMessageTypeForNormal) {
   EXPECT_EQ(Judge(presence), Verdict::kBadRequest);
 }
 
-// attacks.md row 30
+// tests/attacks, row 30
 TEST(EdgeValidation, NormalisesAddresses) {
   Stanza s;
   s.to = "Bob@EXAMPLE.org/Desk";
