@@ -204,8 +204,16 @@ def start(arguments):
 
 def ctl(arguments):
     data = data_directory(arguments)
-    settings = Settings.load(data)
-    os.execv(build.binary(settings.preset, "xylemctl"), ctl_command(data, settings) + arguments.rest)
+    if os.path.exists(Settings(data).path):
+        settings = Settings.load(data)
+    elif {"-h", "--help"} & set(arguments.rest):
+        settings = Settings(data)
+    else:
+        return fail(f"no cluster was made in {data} yet; ./xylem up makes one")
+    program = build.binary(settings.preset, "xylemctl")
+    if not os.path.exists(program):
+        return fail(f"{program} is not built yet; ./xylem up builds it")
+    return os.execv(program, ctl_command(data, settings) + arguments.rest)
 
 
 def run_tests(arguments):
@@ -224,27 +232,28 @@ def parser():
     top = argparse.ArgumentParser(prog="./xylem", description="Runs a real Xylem cluster on this host.")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(name, function, text):
-        sub = verbs.add_parser(name, help=text, description=text)
+    def verb(name, function, text, add_help=True):
+        sub = verbs.add_parser(name, help=text, description=text, add_help=add_help)
         sub.set_defaults(function=function)
         sub.add_argument("--data", help="data directory (default .xylem beside this script, or XYLEM_DATA)")
         return sub
 
     sub = verb("up", up, "build what is missing and start a cluster")
-    sub.add_argument("--managers", type=int, default=2)
-    sub.add_argument("--business", type=int, default=2)
-    sub.add_argument("--component-hosts", type=int, default=0)
-    sub.add_argument("--gateways", type=int, default=0)
+    sub.add_argument("--managers", type=int, default=2, help="connection managers (default %(default)s)")
+    sub.add_argument("--business", type=int, default=2, help="business servers (default %(default)s)")
+    # Understood, and refused with a sentence.
+    sub.add_argument("--component-hosts", type=int, default=0, help=argparse.SUPPRESS)
+    sub.add_argument("--gateways", type=int, default=0, help=argparse.SUPPRESS)
     sub.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite",
                      help="where accounts and messages are kept; postgres starts one for this cluster")
-    sub.add_argument("--domain", default="localhost")
+    sub.add_argument("--domain", default="localhost", help="the domain that is served (default %(default)s)")
     sub.add_argument("--config", help="file with one key=value a line, as --set takes them")
     sub.add_argument("--set", action="append", default=[], metavar="key=value",
                      help=f"any configuration key of any tier; ports.{{{','.join(PORTS)}}} for this host's ports")
     sub.add_argument("--no-restart", action="store_true", help="leave dead what dies")
     sub.add_argument("--preset", default=os.environ.get("XYLEM_PRESET", "release"), help="which build to run")
     sub.add_argument("--no-build", action="store_true", help="take the binaries as they are")
-    sub.add_argument("--timeout", type=float, default=40)
+    sub.add_argument("--timeout", type=float, default=40, help="seconds until all is ready (default %(default)s)")
     verb("down", down, "end the cluster")
     verb("status", show_status, "what runs, where").add_argument("--json", action="store_true")
     sub = verb("logs", logs, "the newest log lines")
@@ -257,10 +266,13 @@ def parser():
     sub.add_argument("--signal", default="SIGTERM", help="SIGSTOP, SIGCONT, SIGHUP …")
     sub.add_argument("--hold", action="store_true", help="leave it dead until ./xylem start")
     verb("start", start, "start one process that was ended").add_argument("id")
-    verb("ctl", ctl, "xylemctl for this cluster").add_argument("rest", nargs=argparse.REMAINDER)
-    verb("test", run_tests, "the tests: unit, scenarios, cluster, e2e, fuzz, model, asan, tsan").add_argument(
-        "rest", nargs=argparse.REMAINDER)
-    verb("bench", run_bench, "measure: idle, login, chat").add_argument("rest", nargs=argparse.REMAINDER)
+    # These have a --help of their own.
+    for name, function, text in (
+            ("ctl", ctl, "xylemctl for this cluster"),
+            ("test", run_tests,
+             "the tests: unit, scenarios, attacks, e2e, cluster, interop, fuzz, model, asan, tsan"),
+            ("bench", run_bench, "measure: idle, login, chat")):
+        verb(name, function, text, add_help=False).add_argument("rest", nargs=argparse.REMAINDER)
     return top
 
 

@@ -1,4 +1,4 @@
-"""`./xylem test`: what decides green. Without arguments: the suites of DEFAULT."""
+"""`./xylem test`: what decides green. Without arguments: unit, scenarios, attacks, e2e, cluster, fuzz."""
 
 import argparse
 import asyncio
