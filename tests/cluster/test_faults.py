@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from cluster import Cluster, eventually
+from cluster import Cluster, eventually, sessions_over
 from traffic import Traffic, add_users, make_pairs
 from xmpp import Client, StreamClosed
 
@@ -186,7 +186,7 @@ async def stopped_manager(preset):
                 await old.next(20)
         except StreamClosed as closed:
             assert closed.condition == "conflict", closed
-        await asyncio.sleep(1)
+        await sessions_over(cluster, "connmgr-1", left=2)
         await bob.ping()  # what came before is in the list
         new.send(f"<message to='{bob.jid}' type='chat' id='last'><body>x</body></message>")
         ids = []
@@ -203,12 +203,16 @@ def redis_directory(cluster):
 
 def rows_in_redis(cluster):
     """Sessions in the registry, counted past the cluster."""
-    port = cluster.process("redis")["addresses"]["redis"].rpartition(":")[2]
     script = ("local n=0; for _,k in ipairs(redis.call('KEYS','x:*:sessions')) do n=n+redis.call('HLEN',k) end; "
               "return n")
-    answer = subprocess.run(["redis-cli", "-p", port, "EVAL", script, "0"], capture_output=True, text=True,
-                            check=False).stdout.strip()
+    answer = cluster.redis("EVAL", script, "0")
     return int(answer) if answer.isdigit() else -1
+
+
+def written(cluster):
+    """Everything that Redis acknowledged is in its file, and on the disk."""
+    persistence = dict(line.partition(":")[::2] for line in cluster.redis("INFO", "persistence").split())
+    return persistence["aof_buffer_length"] == persistence["aof_pending_bio_fsync"] == "0"
 
 
 def idle_sessions(cluster, count, preset):
@@ -238,7 +242,7 @@ async def redis_lost(preset, sessions, restore):
                 await client.login("alice", cluster.users["alice"], f"leaver{i}", "direct")
                 await client.ping()
                 leavers.append(client)
-            await asyncio.sleep(1.5)  # everysec: what was written reaches the file
+            await eventually(lambda: written(cluster), "what Redis was told is in its file")
             shutil.copytree(redis_directory(cluster), copy)
             for client in leavers:
                 await client.close()

@@ -5,7 +5,7 @@ import json
 import random
 import time
 
-from cluster import Cluster, eventually
+from cluster import Cluster, eventually, sessions_over
 from managed import ManagedClient, ResumptionFailed
 from traffic import Pair, Traffic, add_users
 from xmpp import CLIENT, Client
@@ -20,17 +20,29 @@ class ManagedPair(Pair):
 
     def __init__(self, number, sender, receiver):
         super().__init__(number, sender, receiver)
-        self.gone = 0
+        self.gone, self.seen = 0, set()
+        for client in (sender, receiver):  # what came before there was a pair
+            while not client.stanzas.empty():
+                client.on_stanza(client.stanzas.get_nowait())
+
+    def presence(self, who, element):
+        if element.tag != CLIENT + "presence":
+            return
+        if element.get("type") == "unavailable":
+            self.gone += 1
+        elif element.get("type") is None:
+            self.seen.add((who.jid, element.get("from")))
 
     def at_receiver(self, element):
-        if element.tag == CLIENT + "presence" and element.get("type") == "unavailable":
-            self.gone += 1
+        self.presence(self.receiver, element)
         super().at_receiver(element)
 
     def at_sender(self, element):
-        if element.tag == CLIENT + "presence" and element.get("type") == "unavailable":
-            self.gone += 1
+        self.presence(self.sender, element)
         super().at_sender(element)
+
+    def together(self):
+        return {(self.sender.jid, self.receiver.jid), (self.receiver.jid, self.sender.jid)} <= self.seen
 
 
 async def managed_pairs(cluster, count, friends=0, prefix="managed"):
@@ -49,7 +61,8 @@ async def managed_pairs(cluster, count, friends=0, prefix="managed"):
     for begin in range(0, 2 * count, 20):
         clients += await asyncio.gather(*(one(i) for i in range(begin, min(begin + 20, 2 * count))))
     pairs = [ManagedPair(i // 2, clients[i], clients[i + 1]) for i in range(0, 2 * count, 2)]
-    await asyncio.sleep(0.5)
+    await asyncio.gather(*(client.all_confirmed() for client in clients))
+    await eventually(lambda: all(pair.together() for pair in pairs[:friends]), "friends see each other")
     for pair in pairs:
         pair.gone = 0
         pair.sender.keep(addresses)
@@ -163,6 +176,10 @@ async def two_resumptions(preset, clients=20, rounds=50):
         await writer.close()
 
 
+def keys(cluster, pattern):
+    return int(cluster.redis("EVAL", "return #redis.call('KEYS', ARGV[1])", "0", pattern))
+
+
 async def resumption_and_time_out(preset, clients=100, rounds=10):
     """A client comes back just when its time is over: resumed with what was written to it, or failed, and then
     that comes to its next session. Never both, never neither."""
@@ -172,8 +189,14 @@ async def resumption_and_time_out(preset, clients=100, rounds=10):
         add_users(cluster, names)
         writer = Client(addresses[1], cluster.domain, cluster.ca)
         await writer.login("alice", cluster.users["alice"], "w", "direct")
-        bounced, got = [], {}
-        writer.on_stanza = lambda element: bounced.append(element) if element.get("type") == "error" else None
+        bounced, got, answered = [], {}, asyncio.Event()
+
+        def at_writer(element):
+            if element.get("type") == "error":
+                bounced.append(element)
+            elif element.get("id") == "last":
+                answered.set()
+        writer.on_stanza = at_writer
         counts = {"resumed": 0, "failed": 0}
 
         def at_reader(element):
@@ -210,14 +233,17 @@ async def resumption_and_time_out(preset, clients=100, rounds=10):
                 await eventually(lambda: ident in got, f"{ident} arrives", 30)
                 await leave(client)
         await asyncio.gather(*(race(name) for name in names))
-        await asyncio.sleep(1)
+        # Nothing more can come, or bounce, once all are over and what they left was dealt with.
+        sessions = lambda: json.loads(cluster.ctl("--json", "session", "list").stdout)["sessions"]
+        await eventually(lambda: len(sessions()) == 1, "only the writer's session is left", 1)
+        await eventually(lambda: keys(cluster, "x:*:ending") == 0, "what ended sessions left was dealt with", 10)
+        writer.send(f"<iq type='get' id='last' to='{cluster.domain}'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await asyncio.wait_for(answered.wait(), 20)
         print(f"    {clients * rounds} races: {counts}", flush=True)
         assert counts["resumed"] > 50 and counts["failed"] > 50, counts
         assert not bounced, f"{len(bounced)} messages bounced"
         doubled = [ident for ident, times in got.items() if times > 1]
         assert len(got) == clients * rounds and not doubled, (len(got), doubled[:5])
-        listed = json.loads(cluster.ctl("--json", "session", "list").stdout)["sessions"]
-        assert len(listed) == 1, f"{len(listed)} sessions are left"
         await writer.close()
 
 
@@ -246,7 +272,7 @@ async def stopped_manager(preset):
             cluster.kill("connmgr-1", "SIGCONT")
         await asyncio.wait([old.task], timeout=20)
         assert old.closed is not None and old.closed.condition == "conflict", old.closed
-        await asyncio.sleep(1)
+        await sessions_over(cluster, "connmgr-1", left=2)
         ids = [e.get("id") for e in await bob.ping() if e.tag == CLIENT + "message"]
         assert ids == [f"m{i}" for i in range(21)], ids
         await alice.close()

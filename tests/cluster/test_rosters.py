@@ -2,9 +2,10 @@
 
 import asyncio
 import collections
+import functools
 import time
 
-from cluster import Cluster
+from cluster import Cluster, eventually
 from traffic import add_users
 from xmpp import CLIENT, Client
 
@@ -90,6 +91,10 @@ async def befriend(a, b, enough):
     return turn
 
 
+async def ready_or_done(cluster, ident, work):
+    return work.done() or (await asyncio.to_thread(cluster.process, ident))["state"] == "ready"
+
+
 async def handshakes_under_kills(preset, pairs=10, kills=5):
     """Business servers die during handshakes: both rosters agree, and everybody is told once."""
     with Cluster(preset=preset) as cluster:
@@ -105,8 +110,7 @@ async def handshakes_under_kills(preset, pairs=10, kills=5):
             await asyncio.sleep(0.5)
             ident = f"business-{1 + i % 2}"
             await asyncio.to_thread(cluster.kill, ident)
-            while (await asyncio.to_thread(cluster.process, ident))["state"] != "ready" and not work.done():
-                await asyncio.sleep(0.1)
+            await eventually(functools.partial(ready_or_done, cluster, ident, work), f"{ident} is back", 20, 0.1)
         done.set()
         rounds = await asyncio.wait_for(work, 120)
         print(f"    {sum(rounds)} friendships under {kills} kills")

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 
 import people
-from cluster import Cluster
+from cluster import Cluster, eventually
 from scripted import install_node
 from xmpp import split_address
 
@@ -89,6 +89,15 @@ class Profanity(people.Terminal):
         shutil.rmtree(self.home, ignore_errors=True)
 
 
+def unconfirmed(cluster):
+    """Stanzas that clients with stream management, of whom there is one at least, have not confirmed."""
+    script = ("local n = 0; for _, k in ipairs(redis.call('KEYS', 'x:*:out:*')) do n = n + redis.call('LLEN', k) end; "
+              "return {#redis.call('KEYS', 'x:*:sm:*'), n}")
+    sessions, count = map(int, cluster.redis("EVAL", script, "0").split())
+    assert sessions > 0, "nobody has stream management"
+    return count
+
+
 async def profanity(preset):
     """mercutio in a terminal, rosaline on slixmpp."""
     cluster = town(preset)
@@ -107,8 +116,8 @@ async def profanity(preset):
         rosaline.order(say=SAID[1], to=his)
         await mercutio.see(SAID[1])
         # What is not confirmed waits for him, and he asks for no history before it: the server asks for
-        # counts within half a second. A terminal that is shut leaves a session; this one says good-bye.
-        await asyncio.sleep(1.5)
+        # counts. A terminal that is shut leaves a session; this one says good-bye.
+        await eventually(lambda: unconfirmed(cluster) == 0, "what was written to everybody is confirmed")
         mercutio.type("/quit")
         await rosaline.expect(event="presence", available=False, **{"from": his})
     finally:

@@ -129,6 +129,12 @@ class Cluster:
                                "-v", "ON_ERROR_STOP=1"], input=script, capture_output=True, text=True, check=True,
                               env={**os.environ, "PGPASSWORD": password}).stdout
 
+    def redis(self, *arguments):
+        """A command to the cluster's Redis, past the cluster; what redis-cli says, nothing if it is away."""
+        port = self.process("redis")["addresses"]["redis"].rpartition(":")[2]
+        return subprocess.run(["redis-cli", "-p", port, *arguments], capture_output=True, text=True,
+                              check=False).stdout.strip()
+
     def metrics(self, ident):
         """name{labels} → value, of one process."""
         with urllib.request.urlopen(self.process(ident)["admin"] + "/metrics", timeout=5) as answer:
@@ -142,6 +148,16 @@ class Cluster:
 
     def metric_sum(self, ident, prefix):
         return sum(v for k, v in self.metrics(ident).items() if k == prefix or k.startswith(prefix + "{"))
+
+
+async def sessions_over(cluster, manager, left, timeout=10.0):
+    """Waits until `manager` has no session and no end that is not confirmed, and business servers know of
+    `left` sessions only: whatever its clients had said was dealt with, in whichever way."""
+    gauges = [f"xylem_connmgr_{what}" for what in ("sessions", "closing_sessions", "unaccepted_stanzas")]
+    def over():
+        return (not any(cluster.metric_sum(manager, gauge) for gauge in gauges) and
+                sum(cluster.metric_sum(b, "xylem_business_sessions") for b in cluster.ids("business")) == left)
+    await eventually(over, f"{manager} has no session, and the cluster {left}", timeout)
 
 
 def leave_standing():
