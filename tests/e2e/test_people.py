@@ -1,7 +1,6 @@
 """What two people do on their first day: add each other, see who is there, chat; later, on another device, they
 find who is there, and what was said."""
 
-import asyncio
 import functools
 import os
 import shutil
