@@ -67,8 +67,12 @@ class Cluster:
             print(fault, flush=True)
 
     def run(self, verb, *arguments, check=True, **keywords):
-        return subprocess.run([*self.prefix, XYLEM, verb, "--data", self.data, *arguments], capture_output=True,
-                              text=True, check=check, env=sanitizers.environment(), **keywords)
+        result = subprocess.run([*self.prefix, XYLEM, verb, "--data", self.data, *arguments], capture_output=True,
+                                text=True, check=False, env=sanitizers.environment(), **keywords)
+        if check and result.returncode != 0:
+            said = (result.stderr or result.stdout).strip()
+            raise RuntimeError(f"./xylem {verb} {' '.join(arguments)}: exit code {result.returncode}: {said}")
+        return result
 
     def exits(self):
         """(id, exit code) of each process that ended, in that order; minus a signal's number for one it died of."""
